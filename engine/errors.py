@@ -1,0 +1,112 @@
+"""Every exception of the engine; this module imports nothing.
+
+FlowEngineError
+├── DeclarationError      a declaration has mistakes; carries them as values
+├── FlowNotFound          no such flow here or in the store
+├── VersionNotFound       the flow is known, this version of it is not
+├── RunNotFound           no such run in the store
+├── PayloadError          an input, a result or a payload that cannot be recorded
+│   └── EmitNotDeclared   a handler emitted an event that its step does not declare
+├── HandlerError          a handler raised; what it raised is `__cause__`
+├── RunFailed             a run that was waited for ended as `failed`
+├── StoreError            the store cannot do what it was asked
+│   ├── StoreUnavailable  it cannot be reached at the moment: try again
+│   ├── StoreUnfit        it can be reached, but work must not be trusted to it
+│   ├── StoreFull         it is out of memory and refuses new work
+│   └── CorruptEvent      an entry of a log that no engine can have written
+├── EmbeddedServerError   the server of this project cannot be started or joined
+└── SettingsError         a setting has a wrong name or a wrong value
+
+The message of each is the sentence that a user reads: what was found, where,
+what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.declare.diagnostic import Diagnostic
+
+
+class FlowEngineError(Exception):
+    """The root of everything that the engine raises on purpose."""
+
+
+class DeclarationError(FlowEngineError):
+    """A declaration has mistakes, and `diagnostics` says which; only the edge raises it."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        count = len(self.diagnostics)
+        super().__init__(f"{count} {'mistake' if count == 1 else 'mistakes'} in the declaration")
+
+
+class FlowNotFound(FlowEngineError):
+    """There is no flow of this name."""
+
+
+class VersionNotFound(FlowEngineError):
+    """This flow has no such version in the store."""
+
+
+class RunNotFound(FlowEngineError):
+    """There is no run of this id in the store."""
+
+
+class PayloadError(FlowEngineError):
+    """An input, a result or a payload is not JSON, or is larger than a limit allows."""
+
+
+class EmitNotDeclared(PayloadError):
+    """A handler emitted an event that its step does not list under `emits`."""
+
+
+class HandlerError(FlowEngineError):
+    """A handler raised; the exception that it raised is `__cause__`."""
+
+
+class RunFailed(FlowEngineError):
+    """A run that was waited for has failed.
+
+    Attributes:
+        run_id: The run.
+        step: The step that failed first, or None where no step is to blame.
+        error: `{type, message}` as it stands in the log.
+    """
+
+    def __init__(self, run_id: str, step: str | None, error: dict[str, object]) -> None:
+        self.run_id = run_id
+        self.step = step
+        self.error = error
+        where = f" in step `{step}`" if step else ""
+        super().__init__(f"run {run_id} failed{where}: {error.get('type')}: {error.get('message')}")
+
+
+class StoreError(FlowEngineError):
+    """The store cannot do what it was asked."""
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be reached at the moment; trying again may help."""
+
+
+class StoreUnfit(StoreError):
+    """The store answers, but is too old or is set up so that it would lose work."""
+
+
+class StoreFull(StoreError):
+    """The store is out of memory and refuses new work; running work goes on."""
+
+
+class CorruptEvent(StoreError):
+    """An entry of a log has no type, run or flow, or data that is not JSON."""
+
+
+class EmbeddedServerError(FlowEngineError):
+    """The server of this project directory cannot be started or joined."""
+
+
+class SettingsError(FlowEngineError):
+    """A setting has an unknown name or a value that does not fit; says which and whence."""

@@ -1,0 +1,106 @@
+"""The wire form of events: entries of a Redis stream, and the JSON envelope that people see.
+
+An entry has the fixed fields of `FIELDS`, so that Redis stores their names once per
+node. `data` holds the bytes that the worker encoded, untouched; `to` and `at` are what
+the script decided, and are merged into the envelope's `data` here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+
+from engine.errors import CorruptEvent, PayloadError
+
+from .types import EMIT, FLOW_START, STEP_RETRY, Event
+
+#: Fields of a stream entry, in the order in which the scripts write them.
+FIELDS: Final = ("type", "run", "flow", "step", "stepId", "attempt", "ts", "data", "to", "at")
+
+#: Types whose `to` is always there, even when nothing was made due.
+_ALWAYS_TO: Final = frozenset({FLOW_START, EMIT})
+
+
+def encode_json(value: Any) -> bytes:
+    """Encode a value as JSON.
+
+    Raises:
+        PayloadError: The value has a part that JSON cannot say.
+    """
+    try:
+        return orjson.dumps(value)
+    except TypeError as error:
+        raise PayloadError(f"{error}: only JSON values can be recorded") from error
+
+
+def decode_json(raw: bytes) -> Any:
+    """Decode JSON that `encode_json` made."""
+    return orjson.loads(raw)
+
+
+def format_ts(ts_ms: int) -> str:
+    """A time in milliseconds as ISO 8601 in UTC, with milliseconds."""
+    seconds, millis = divmod(ts_ms, 1000)
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{millis:03d}Z"
+
+
+def decode_entry(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Event:
+    """Turn an entry of `nq:flow:<run>` or `nq:events` into an event.
+
+    Raises:
+        CorruptEvent: Type, run or flow is missing, or a field does not parse.
+    """
+    try:
+        kind = fields[b"type"].decode()
+        run_id = fields[b"run"].decode()
+        flow = fields[b"flow"].decode()
+        data: dict[str, Any] = orjson.loads(fields[b"data"]) if fields.get(b"data") else {}
+        ts_ms = int(fields[b"ts"])
+        attempt = int(fields[b"attempt"]) if fields.get(b"attempt") else None
+        at_ms = int(fields[b"at"]) if fields.get(b"at") else None
+    except (KeyError, ValueError) as error:
+        raise CorruptEvent(f"entry {entry_id.decode()} is no event: {error!s} does not fit") from error
+    to = fields.get(b"to", b"").decode()
+    if to or kind in _ALWAYS_TO:
+        data["to"] = to.split(",") if to else []
+    if at_ms is not None and kind == STEP_RETRY:
+        data["nextAt"] = format_ts(at_ms)
+    return Event(
+        id=entry_id.decode(),
+        ts_ms=ts_ms,
+        type=kind,
+        run_id=run_id,
+        flow_name=flow,
+        step_name=fields.get(b"step", b"").decode() or None,
+        step_id=fields.get(b"stepId", b"").decode() or None,
+        attempt=attempt,
+        data=data,
+    )
+
+
+def decode_entries(entries: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> list[Event]:
+    """`decode_entry` over what XRANGE and XREAD answer."""
+    return [decode_entry(entry_id, fields) for entry_id, fields in entries]
+
+
+def to_envelope(event: Event) -> dict[str, Any]:
+    """The event as the JSON object that people and programs see; absent fields are left out."""
+    envelope: dict[str, Any] = {
+        "id": event.id,
+        "ts": format_ts(event.ts_ms),
+        "type": event.type,
+        "runId": event.run_id,
+        "flowName": event.flow_name,
+    }
+    if event.step_name is not None:
+        envelope["stepName"] = event.step_name
+    if event.step_id is not None:
+        envelope["stepId"] = event.step_id
+    if event.attempt is not None:
+        envelope["attempt"] = event.attempt
+    if event.data:
+        envelope["data"] = dict(event.data)
+    return envelope

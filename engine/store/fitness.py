@@ -1,0 +1,66 @@
+"""The boot check: may work be trusted to this server?"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from engine.errors import StoreUnfit
+
+from .connection import Store
+
+#: Version of keys and events that this release reads and writes.
+FORMAT: Final = 1
+
+#: Oldest servers with what the scripts need (flags of scripts, options of ZADD and XADD).
+_OLDEST: Final = {"redis": (7, 0), "valkey": (7, 2)}
+
+
+def check(store: Store) -> list[str]:
+    """Look at the server once, before work begins.
+
+    Returns:
+        Warnings, each a sentence: what is risky but allowed.
+
+    Raises:
+        StoreUnfit: The server is too old, may evict keys, is a replica, or holds a newer format.
+        StoreUnavailable: It cannot be reached.
+    """
+    with store.talking() as client:
+        info: dict[str, Any] = client.info()
+    _check_version(store, info)
+    if info.get("role") != "master":
+        raise StoreUnfit(f"Redis at {store.address} is a replica and cannot be written to: name its primary")
+    policy = info.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        raise StoreUnfit(
+            f"Redis at {store.address} may evict keys (`maxmemory-policy {policy}`), which would lose runs: "
+            "set `maxmemory-policy noeviction`"
+        )
+    _check_format(store)
+    if not info.get("aof_enabled"):
+        return [f"Redis at {store.address} keeps no append-only file: a restart may lose runs (set `appendonly yes`)"]
+    return []
+
+
+def _check_version(store: Store, info: dict[str, Any]) -> None:
+    name = "valkey" if "valkey_version" in info else "redis"
+    text = str(info.get("valkey_version") or info.get("redis_version") or "")
+    numbers = re.match(r"(\d+)\.(\d+)", text)
+    oldest = _OLDEST[name]
+    if not numbers or (int(numbers[1]), int(numbers[2])) < oldest:
+        wanted = ".".join(map(str, oldest))
+        raise StoreUnfit(f"{name.capitalize()} {text} at {store.address} is too old: {wanted} or newer is needed")
+
+
+def _check_format(store: Store) -> None:
+    with store.talking() as client:
+        found = client.get(store.keys.format)
+        if found is None:
+            client.set(store.keys.format, FORMAT, nx=True)
+            return
+    if not found.isdigit() or int(found) > FORMAT:
+        raise StoreUnfit(
+            f"the keys under `{store.keys.prefix}` at {store.address} have format {found.decode(errors='replace')}, "
+            f"this engine knows {FORMAT}: use a newer flowengine, or another prefix"
+        )
