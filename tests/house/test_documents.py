@@ -1,0 +1,81 @@
+"""What the papers claim about files, commands and links is so."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+import pytest
+
+import engine
+from tests.house.tree import ROOT, texts, tracked
+
+PAPERS = {path: text for path, text in texts().items() if path.suffix == ".md"}
+
+#: Beginnings of paths that name something of this tree when a paper has them in code quotes.
+PLACES = ("engine/", "tests/", "docs/", "bench/", "flows/", "handlers/", "schemas/", ".ci/")
+
+#: What a path ends with that is a file of the root.
+ROOT_FILES = re.compile(r"[A-Za-z][\w.-]*\.(md|toml|txt)|Makefile|LICENSE")
+
+
+def quoted(text):
+    """What stands in code quotes, outside of code blocks."""
+    return re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=str)
+def test_files_that_a_paper_names_exist(paper):
+    missing = []
+    for word in quoted(PAPERS[paper]):
+        path = word.split(":")[0]
+        if not path.startswith(PLACES) or re.search(r"[\s<>…]|NNNN", path):
+            continue
+        if not list(ROOT.glob(path.rstrip("/"))):
+            missing.append(word)
+
+    assert missing == []
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=str)
+def test_links_of_a_paper_lead_somewhere(paper):
+    """Links into the tree only: others are not this project's to keep."""
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"```.*?```", "", PAPERS[paper], flags=re.DOTALL)):
+        file, _, _ = target.partition("#")
+        if re.match(r"[a-z]+:", target) or not file:
+            continue
+        if not (ROOT / paper.parent / file).exists():
+            broken.append(target)
+
+    assert broken == []
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=str)
+def test_make_targets_that_a_paper_names_exist(paper):
+    makefile = (ROOT / "Makefile").read_text()
+    named = set(re.findall(r"^(?:.*`|\s*(?:\$ )?)make ([a-z]+)\b", PAPERS[paper], re.MULTILINE))
+
+    assert {target for target in named if not re.search(rf"^{target}:", makefile, re.MULTILINE)} == set()
+
+
+def test_the_map_of_the_architecture_has_every_room_and_no_other():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    _, _, code_map = text.partition("```text\nengine/\n")
+    code_map, _, _ = code_map.partition("```")
+    told = {line.split()[0].rstrip("/") for line in code_map.splitlines() if re.match(r"  \S", line)}
+    there = {path.parts[1] for path in tracked() if path.parts[0] == "engine"}
+
+    assert told == there - {"py.typed"}
+
+
+def test_decisions_are_numbered_without_gaps():
+    numbers = [int(path.name[:4]) for path in tracked() if path.parent.as_posix() == "docs/decisions"]
+
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_the_version_is_one():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    assert engine.__version__ == project["version"]
