@@ -34,7 +34,7 @@ clean:
 # each is tried before it is chosen.
 $(BIN)/python:
 	@found=; \
-	for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	for python in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 python); do \
 	    if "$$python" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
 	    then found=$$python; break; fi; \
 	done; \
