@@ -1,0 +1,88 @@
+"""The command `flowengine` itself: which commands there are, and with which code it leaves."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any, Final, NoReturn
+
+import click
+
+from .failure import BUG, INTERRUPTED, report
+from .output import tolerate_narrow_encodings
+
+#: Command → its one-line help. The module that holds it has the same name. The help
+#: stands here too because importing every command for `--help` would take too long.
+COMMANDS: Final = {
+    "run": "Start a run and show it live.",
+    "validate": "Check flow files and point at every mistake.",
+    "worker": "Serve the flows of the project until it is stopped.",
+    "runs": "List runs, the newest first.",
+    "show": "Show a run: its status, its steps and its result.",
+    "logs": "Print the log of a run.",
+}
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands are imported one at a time, when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"engine.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _print_version(ctx: click.Context, _parameter: click.Parameter, is_asked: bool) -> None:
+    if not is_asked or ctx.resilient_parsing:
+        return
+    from engine import __version__
+
+    click.echo(f"flowengine {__version__}")
+    ctx.exit()
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Print the version and leave.",
+)
+def flowengine() -> None:
+    """Run flows that are declared in files, and record every step of them."""
+
+
+def main() -> NoReturn:
+    """Run the command that the arguments ask for and leave with its exit code."""
+    tolerate_narrow_encodings()
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run one command; whatever goes wrong is said on stderr.
+
+    Returns:
+        The exit code.
+    """
+    try:
+        answer: Any = flowengine.main(arguments, prog_name="flowengine", standalone_mode=False)
+    except click.Abort:
+        return INTERRUPTED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        return report(error)
+    if answer is None:
+        return 0
+    return answer if isinstance(answer, int) else BUG

@@ -1,0 +1,198 @@
+"""An event as one line for people; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from engine.compile.plan import Plan
+from engine.events.types import (
+    EMIT,
+    FLOW_CANCELLED,
+    FLOW_CANCELLING,
+    FLOW_COMPLETED,
+    FLOW_FAILED,
+    FLOW_START,
+    LOG,
+    STATE,
+    STEP_COMPLETED,
+    STEP_FAILED,
+    STEP_LOST,
+    STEP_RETRY,
+    STEP_SKIPPED,
+    STEP_STARTED,
+    STEP_UNROUTABLE,
+    Event,
+)
+
+from .output import fit, format_clock, format_duration, one_line, pad, paint, to_json_line
+
+#: Characters of a version that are shown; the whole hash is for machines.
+SHORT_VERSION_CHARS: Final = 8
+
+#: Longest JSON value on a line; `-o json` has all of it.
+_VALUE_CHARS: Final = 160
+
+_TYPE_CHARS: Final = max(len(kind) for kind in (STEP_COMPLETED, FLOW_CANCELLING, STEP_UNROUTABLE))
+
+_COLOURS: Final = {
+    FLOW_COMPLETED: "green",
+    STEP_COMPLETED: "green",
+    FLOW_FAILED: "red",
+    STEP_FAILED: "red",
+    STEP_RETRY: "yellow",
+    STEP_LOST: "yellow",
+    STEP_UNROUTABLE: "yellow",
+    FLOW_CANCELLING: "yellow",
+    FLOW_CANCELLED: "yellow",
+    STATE: "dim",
+    EMIT: "dim",
+    STEP_STARTED: "dim",
+}
+
+_LEVEL_COLOURS: Final = {"warning": "yellow", "error": "red", "critical": "red", "debug": "dim"}
+
+
+def event_line(event: Event, *, who_width: int, colour: bool) -> str:
+    """One line: time, type, activation, and what happened.
+
+    Args:
+        event: Any event, also of a type that this release does not know.
+        who_width: Columns of the activation's name.
+        colour: Whether to colour it.
+    """
+    tint = _COLOURS.get(event.type, "")
+    if event.type == LOG:
+        tint = _LEVEL_COLOURS.get(str(event.data.get("level", "")).lower(), "")
+    time = paint(format_clock(event.ts_ms), "dim", is_on=colour)
+    kind = paint(pad(event.type, _TYPE_CHARS), tint, is_on=colour)
+    who = pad(event.step_id or "", who_width)
+    return f"{time}  {kind}  {who}  {paint(what_happened(event), tint, is_on=colour)}".rstrip()
+
+
+def progress_of(event: Event) -> float | None:
+    """How far a step says that it is, from 0 to 1; None for any other event."""
+    data = event.data.get("data")
+    if event.type != LOG or not isinstance(data, dict):
+        return None
+    done = data.get("progress")
+    return float(done) if isinstance(done, int | float) and len(data) == 1 else None
+
+
+def who_width(plan: Plan) -> int:
+    """Columns for the names of a plan's activations, with room for a number of one digit."""
+    return max(len(name) for name in plan.steps) + len("#1")
+
+
+def what_happened(event: Event) -> str:
+    """What an event says, in words."""
+    tell = _TELLERS.get(event.type)
+    if tell is None:
+        return short_value(event.data) if event.data else ""
+    return one_line(tell(event))
+
+
+def short_value(value: Any) -> str:
+    """A JSON value on one line, cut when it is long."""
+    return fit(one_line(to_json_line(value)), _VALUE_CHARS)
+
+
+def short_version(version: str) -> str:
+    """The first characters of a version."""
+    return version[:SHORT_VERSION_CHARS]
+
+
+def error_text(error: Mapping[str, Any] | None) -> str:
+    """An error as `Type: message`."""
+    if not error:
+        return "no reason was recorded"
+    kind, message = error.get("type"), error.get("message")
+    return f"{kind}: {message}" if kind and message else str(kind or message)
+
+
+def _start(event: Event) -> str:
+    version = short_version(event.data.get("version", ""))
+    return f"{event.flow_name}@{version} run {event.run_id}, input {short_value(event.data.get('input'))}"
+
+
+def _started(event: Event) -> str:
+    return f"attempt {event.attempt}"
+
+
+def _completed(event: Event) -> str:
+    took = _took(event)
+    result = event.data.get("result")
+    return took if result is None else f"{took}, result {short_value(result)}"
+
+
+def _failed(event: Event) -> str:
+    return error_text(event.data.get("error"))
+
+
+def _retry(event: Event) -> str:
+    data = event.data
+    following = f"attempt {data.get('attempt', 0) + 1} of {data.get('maxAttempts', '?')}"
+    return f"{_failed(event)}; {following} in {format_duration(data.get('delay', 0))}"
+
+
+def _lost(event: Event) -> str:
+    return f"attempt {event.attempt} was lost with its worker; the step runs again"
+
+
+def _reason(event: Event) -> str:
+    return str(event.data.get("reason") or "")
+
+
+def _log(event: Event) -> str:
+    level, data = event.data.get("level", "info"), event.data.get("data")
+    done = progress_of(event)
+    extra = "" if data is None else f" {short_value(data)}"
+    if done is not None:
+        extra = f" ({done:.0%})"
+    return f"{level:<7} {event.data.get('message', '')}{extra}"
+
+
+def _emit(event: Event) -> str:
+    to = event.data.get("to")
+    heard = f"→ {', '.join(to)}" if to else "(nobody listens)"
+    return f"{event.data.get('event')} {heard}"
+
+
+def _state(event: Event) -> str:
+    op, key = event.data.get("op"), event.data.get("key")
+    if op == "incr":
+        return f"{key} += {short_value(event.data.get('by'))}"
+    return f"{key} deleted" if op == "delete" else f"{key} = {short_value(event.data.get('value'))}"
+
+
+def _flow_completed(event: Event) -> str:
+    return _took(event)
+
+
+def _flow_failed(event: Event) -> str:
+    step = event.data.get("step")
+    where = f" in step `{step}`" if step else ""
+    return f"{_failed(event)}{where}, after {_took(event)}"
+
+
+def _took(event: Event) -> str:
+    return format_duration(event.data.get("duration") or 0)
+
+
+_TELLERS: Final[Mapping[str, Callable[[Event], str]]] = {
+    FLOW_START: _start,
+    FLOW_COMPLETED: _flow_completed,
+    FLOW_FAILED: _flow_failed,
+    FLOW_CANCELLING: _reason,
+    FLOW_CANCELLED: _reason,
+    STEP_STARTED: _started,
+    STEP_COMPLETED: _completed,
+    STEP_FAILED: _failed,
+    STEP_RETRY: _retry,
+    STEP_LOST: _lost,
+    STEP_SKIPPED: _reason,
+    STEP_UNROUTABLE: _reason,
+    LOG: _log,
+    EMIT: _emit,
+    STATE: _state,
+}

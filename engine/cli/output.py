@@ -1,0 +1,183 @@
+"""How things are printed: plain text, tables, JSON, times, and colour where it is welcome.
+
+Nothing here knows what it prints. Results and lists go to stdout, everything that is
+said about them to stderr.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import unicodedata
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, TextIO
+
+import click
+import orjson
+
+#: Width of a table where there is no terminal: lines are not cut there.
+NO_LIMIT: Final = 10_000
+
+_GAP: Final = "  "
+
+_SECOND_MS: Final = 1000
+_MINUTE_MS: Final = 60 * _SECOND_MS
+_HOUR_MS: Final = 60 * _MINUTE_MS
+_DAY_MS: Final = 24 * _HOUR_MS
+
+
+def tolerate_narrow_encodings() -> None:
+    """Let stdout write what its encoding lacks as escapes instead of failing half-way."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def wants_colour(stream: TextIO) -> bool:
+    """Whether colour is welcome there: a terminal, and no `NO_COLOR` (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, colour: str, *, is_on: bool, is_bold: bool = False) -> str:
+    """The text in a colour, or as it is where colour is off; `colour` may be "dim"."""
+    if not is_on or not text:
+        return text
+    if colour == "dim":
+        return click.style(text, dim=True)
+    return click.style(text, fg=colour or None, bold=is_bold or None)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value on stdout, indented."""
+    click.echo(to_json(value))
+
+
+def to_json(value: Any) -> str:
+    """A value as indented JSON."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+
+
+def to_json_line(value: Any) -> str:
+    """A value as JSON on one line."""
+    return orjson.dumps(value).decode()
+
+
+def say(sentence: str = "") -> None:
+    """Print something about what is going on, on stderr."""
+    click.echo(sentence, err=True)
+
+
+def terminal_width(stream: TextIO) -> int:
+    """Columns of the terminal behind a stream, or `NO_LIMIT` where there is none."""
+    if not stream.isatty():
+        return NO_LIMIT
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or NO_LIMIT
+    except OSError:
+        return NO_LIMIT
+
+
+def format_duration(duration_ms: float) -> str:
+    """A duration for people: `12 ms`, `3.4 s`, `2m 05s`, `1h 10m`, `3d 4h`."""
+    # Cut, not rounded: 999.9 ms must not read `1000 ms`.
+    duration_ms = max(0, int(duration_ms))
+    if duration_ms < _SECOND_MS:
+        return f"{duration_ms} ms"
+    if duration_ms < _MINUTE_MS:
+        return f"{duration_ms // 100 / 10:.1f} s"
+    if duration_ms < _HOUR_MS:
+        minutes, rest = divmod(duration_ms, _MINUTE_MS)
+        return f"{minutes}m {rest // _SECOND_MS:02}s"
+    if duration_ms < _DAY_MS:
+        hours, rest = divmod(duration_ms, _HOUR_MS)
+        return f"{hours}h {rest // _MINUTE_MS:02}m"
+    days, rest = divmod(duration_ms, _DAY_MS)
+    return f"{days}d {rest // _HOUR_MS}h"
+
+
+def format_clock(at_ms: int) -> str:
+    """A time of day in the local zone, with milliseconds."""
+    return f"{_local(at_ms):%H:%M:%S}.{at_ms % 1000:03d}"
+
+
+def format_date(at_ms: int) -> str:
+    """A date and a time in the local zone."""
+    return f"{_local(at_ms):%Y-%m-%d %H:%M:%S}"
+
+
+def _local(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000).astimezone()
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks and control characters, which could rewrite the terminal."""
+    return "".join(_visible(char) for char in text)
+
+
+def _visible(char: str) -> str:
+    match char:
+        case "\n":
+            return "\\n"
+        case "\t":
+            return " "
+        case _ if unicodedata.category(char) in ("Cc", "Cf", "Zl", "Zp", "Cs"):
+            return f"\\x{ord(char):02x}" if ord(char) < 256 else f"\\u{ord(char):04x}"
+    return char
+
+
+def width_of(text: str) -> int:
+    """Columns that the text takes on a terminal: wide characters take two, combining ones none."""
+    return sum(_char_width(char) for char in text)
+
+
+def _char_width(char: str) -> int:
+    if char.isascii():
+        return 1
+    if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
+
+
+def fit(text: str, width: int) -> str:
+    """The text cut to a width, with `…` where something is missing."""
+    if width_of(text) <= width:
+        return text
+    if width <= 0:
+        return ""
+    taken = 0
+    for index, char in enumerate(text):
+        taken += _char_width(char)
+        if taken > width - 1:
+            return text[:index] + "…"
+    return text
+
+
+def pad(text: str, width: int) -> str:
+    """The text filled up with spaces to a width."""
+    return text + " " * (width - width_of(text))
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, width: int = NO_LIMIT) -> list[str]:
+    """Columns of text under their headers; what does not fit is cut from the right.
+
+    Args:
+        headers: The names of the columns.
+        rows: Cells without line breaks.
+        width: Columns of the terminal.
+
+    Returns:
+        The lines.
+    """
+    lines = [headers, *rows]
+    widths = [max(width_of(row[column]) for row in lines) for column in range(len(headers))]
+    texts = []
+    for row in lines:
+        cells = [pad(cell, widths[column]) for column, cell in enumerate(row)]
+        texts.append(fit(_GAP.join(cells).rstrip(), width))
+    return texts
+
+
+def count_of(number: int, noun: str) -> str:
+    """A number with its noun: `1 flow`, `2 flows`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,0 +1,115 @@
+"""Which project a command is about, and with which settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from engine.declare.discover import find_project
+from engine.settings import Settings, load_settings
+
+from .failure import UsageError
+
+#: Folder that the embedded server keeps in a project; it marks one that has nothing else.
+_STORE_FOLDER: Final = ".flowengine"
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What a command works on.
+
+    Attributes:
+        root: The project's folder.
+        settings: What is set, flags included.
+        is_url_flagged: Whether the store's URL stood on the command line.
+    """
+
+    root: Path
+    settings: Settings
+    is_url_flagged: bool
+
+    def command(self, words: str) -> str:
+        """A command line that works from here on the same store, for messages."""
+        url = f" --redis-url {self.settings.redis.address}" if self.is_url_flagged else ""
+        return f"flowengine {words}{url}"
+
+
+def open_project(
+    *,
+    near: Path | None = None,
+    redis_url: str | None = None,
+    threads: int | None = None,
+    otherwise: str = "say which Redis with --redis-url",
+) -> Project:
+    """Find the project and read its settings.
+
+    Args:
+        near: A file or a folder that the command was given, or None.
+        redis_url: The value of `--redis-url`.
+        threads: The value of `--threads`.
+        otherwise: What to do where there is no project, for the message.
+
+    Raises:
+        UsageError: There is no project, and the command needs one.
+        SettingsError: A setting is unknown or does not fit.
+    """
+    flags: dict[str, str | int | bool] = {}
+    if redis_url is not None:
+        flags["redis.url"] = redis_url
+    if threads is not None:
+        flags["worker.threads"] = threads
+    root = _find_root(near)
+    settings = load_settings(root, flags=flags, environ=os.environ)
+    if root is None and settings.redis.is_embedded:
+        raise UsageError(
+            f"there is no project here: neither {Path.cwd()} nor a folder above it has a `flows` folder "
+            f"or a `flowengine.toml`; go to one, or {otherwise}"
+        )
+    return Project(root or Path.cwd(), settings, redis_url is not None)
+
+
+def declaration_paths(project: Project, paths: Sequence[Path]) -> list[Path]:
+    """The files and folders to read: those that were named, or the project's flows."""
+    if paths:
+        return list(paths)
+    folder = project.root / project.settings.queue.dir
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder `{folder}`; name the flow files to read")
+    return [folder]
+
+
+def redis_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--redis-url` to a command."""
+    return click.option(
+        "--redis-url",
+        metavar="URL",
+        help="The store, such as redis://localhost:6379/0; without one, the project's own server.",
+    )(function)
+
+
+def output_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `-o` to a command."""
+    return click.option(
+        "-o",
+        "--output",
+        "style",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        help="How to print: for people, or as JSON for programs.",
+    )(function)
+
+
+def _find_root(near: Path | None) -> Path | None:
+    here = Path.cwd()
+    found = find_project(here)
+    if found is not None:
+        return found
+    if near is not None:
+        folder = (near if near.is_dir() else near.parent).absolute()
+        return find_project(folder) or (folder.parent if folder.name == "flows" else folder)
+    return next((folder for folder in (here, *here.parents) if (folder / _STORE_FOLDER).is_dir()), None)

@@ -1,0 +1,121 @@
+"""`flowengine run`: start a run, show it live, print its result."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from engine.app import open_store, open_worker
+from engine.compile.build import Built
+from engine.compile.plan import Plan
+from engine.control.deploy import deploy, plan_in_force
+from engine.control.start import start
+from engine.store.connection import Store
+from engine.store.index import RunIndex
+from engine.store.workers import Workers
+
+from .failure import UsageError
+from .found import pinned_plan
+from .inputs import read_input
+from .output import say, to_json
+from .project import Project, open_project, output_option, redis_option
+from .session import Request, Session
+from .target import as_file, declared, unknown_flow
+
+
+@click.command("run")
+@click.argument("flow", metavar="FLOW")
+@click.option(
+    "-i", "pairs", metavar="KEY=VALUE", multiple=True, help="One field of the input; JSON if it parses."
+)
+@click.option("--input", "source", metavar="FILE", help="The whole input: a file of JSON, or - for stdin.")
+@click.option("--key", metavar="KEY", help="Start only once per key: a second start follows the first run.")
+@click.option("--detach", is_flag=True, help="Print the run's id and leave; workers do the work.")
+@click.option("--worker", is_flag=True, help="Work in this process too, on a Redis of your own.")
+@click.option("--plain", is_flag=True, help="One line an event instead of a live table.")
+@click.option("--threads", type=click.IntRange(min=1), help="Steps that this process runs at a time.")
+@redis_option
+@output_option
+def command(
+    *,
+    flow: str,
+    pairs: Sequence[str],
+    source: str | None,
+    key: str | None,
+    detach: bool,
+    worker: bool,
+    plain: bool,
+    threads: int | None,
+    redis_url: str | None,
+    style: str,
+) -> int:
+    """Start a run and show it live.
+
+    FLOW is a flow file, or the name of a flow of the project. On the project's own
+    server this process does the work too; on a Redis of yours, workers do.
+    """
+    if detach and worker:
+        raise UsageError("--detach leaves the work to workers, --worker does it here; write only one of them")
+    value = read_input(pairs, source)
+    project = open_project(near=as_file(flow), redis_url=redis_url, threads=threads)
+    works = worker or (project.settings.redis.is_embedded and not detach)
+    request = Request(flow, value, key, detach, works, plain, style == "json", sys.stdout)
+    built = declared(flow, project, imports=works)
+    if built is None and (works or project.settings.redis.is_embedded):
+        raise unknown_flow(flow, project)
+    # Only the result goes to stdout: what handlers print joins the rest on stderr.
+    with contextlib.redirect_stdout(sys.stderr), open_store(project.settings, project.root) as store:
+        for warning in store.warnings:
+            say(warning)
+        return _run(request, project, store, built)
+
+
+def _run(request: Request, project: Project, store: Store, built: Built | None) -> int:
+    plan = _plan(request.target, project, store, built)
+    if request.is_detached and project.settings.redis.is_embedded:
+        _refuse_without_worker(store, plan)
+    limit_bytes = project.settings.limits.payload_bytes
+    started = start(store, plan, input=request.value, limit_bytes=limit_bytes, key=request.key)
+    if not started.is_new:
+        say(f"run {started.run_id} was started with this key before; this is that run")
+        first = RunIndex(store).get(started.run_id)
+        plan = pinned_plan(store, first.flow, first.version)
+    if request.is_detached:
+        return _leave(request, project, plan, started.run_id)
+    worker = open_worker(store, project.settings, built) if request.works and built is not None else None
+    session = Session(request, project, store, plan, worker)
+    return session.follow(started.run_id)
+
+
+def _plan(target: str, project: Project, store: Store, built: Built | None) -> Plan:
+    """The plan that the new run is pinned to, as it is in the store."""
+    if built is None:
+        return plan_in_force(store, target)
+    plan = built.plans[0]
+    # A run of a file on a shared Redis must not change what others start by name.
+    is_own = project.settings.redis.is_embedded
+    deploy(store, plan, source=built.sources[built.files[plan.flow]], mode="serve" if is_own else "store")
+    return plan
+
+
+def _refuse_without_worker(store: Store, plan: Plan) -> None:
+    workers = Workers(store)
+    unserved = [step.name for step in plan.steps.values() if not workers.serving(step.queue)]
+    if unserved:
+        raise UsageError(
+            f"--detach: no live worker serves step `{unserved[0]}` of flow `{plan.flow}`, so nobody would do "
+            "the work; start `flowengine worker` in another terminal first, or leave --detach out"
+        )
+
+
+def _leave(request: Request, project: Project, plan: Plan, run_id: str) -> int:
+    if request.is_json:
+        told = {"runId": run_id, "flow": plan.flow, "version": plan.version, "status": "running"}
+        click.echo(to_json(told), file=request.stdout)
+    else:
+        click.echo(run_id, file=request.stdout)
+        say(f"see it with: {project.command(f'show {run_id}')}")
+    return 0

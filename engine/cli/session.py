@@ -1,0 +1,158 @@
+"""One run that `flowengine run` follows, with the worker of this process where it works too."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+import click
+
+from engine.app import WorkerProcess
+from engine.compile.plan import Plan
+from engine.events.state import COMPLETED
+from engine.logs import configure_logs
+from engine.store.connection import Store
+
+from .failure import FAILED, INTERRUPTED
+from .interrupt import Interrupts
+from .outcome import say_failure, to_dict
+from .output import count_of, format_duration, say, to_json
+from .plain import PlainView
+from .project import Project
+from .target import as_file
+from .watch import Unserved, View, Watcher, drain, follow, running_here
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the arguments ask for.
+
+    Attributes:
+        target: FLOW.
+        value: The run's input.
+        key: Key of an idempotent start, or None.
+        is_detached: Leave as soon as the run is recorded.
+        works: Whether this process runs steps.
+        is_plain: One line an event, also on a terminal.
+        is_json: Print one JSON object and nothing else on stdout.
+        stdout: Where the result goes; handlers print elsewhere.
+    """
+
+    target: str
+    value: Any
+    key: str | None
+    is_detached: bool
+    works: bool
+    is_plain: bool
+    is_json: bool
+    stdout: TextIO
+
+
+class Session:
+    """One run that is followed, and the worker of this process, if it has one."""
+
+    def __init__(
+        self, request: Request, project: Project, store: Store, plan: Plan, worker: WorkerProcess | None
+    ) -> None:
+        self._request = request
+        self._project = project
+        self._store = store
+        self._plan = plan
+        self._worker = worker
+        self._grace_ms = project.settings.worker.grace_ms
+
+    def follow(self, run_id: str) -> int:
+        """Follow the run to its end, or until Ctrl-C.
+
+        Returns:
+            The exit code.
+        """
+        with Interrupts().caught() as interrupts:
+            with self._view() as view:
+                watcher = Watcher(self._store, run_id, view)
+                try:
+                    self._watch(watcher, view, interrupts)
+                except BaseException:
+                    self._stop(0)
+                    raise
+            code = self._tell(watcher, run_id)
+            self._stop(self._grace_ms)
+        return code
+
+    def _watch(self, watcher: Watcher, view: View, interrupts: Interrupts) -> None:
+        configure_logs(level=logging.WARNING)
+        if self._worker is not None:
+            self._worker.start()
+        unserved = Unserved(self._store, self._plan, view, advice=self._worker_command())
+
+        def check() -> None:
+            if self._worker is not None and self._worker.failure is not None:
+                raise RuntimeError(f"the worker of this process died: {self._worker.failure}")
+            if self._worker is None and watcher.run is not None:
+                unserved.look(watcher.run)
+
+        follow(watcher, interrupts, between=check)
+        if watcher.is_over or self._worker is None:
+            return
+        self._worker.stop_taking()
+        view.note(_stopping(running_here(watcher.run, self._worker.worker_id), self._grace_ms))
+        left_ms = drain(watcher, self._worker.worker_id, grace_ms=self._grace_ms)
+        self._stop(int(left_ms))
+        while watcher.look(timeout_ms=1):
+            pass
+
+    def _stop(self, grace_ms: int) -> None:
+        if self._worker is not None:
+            self._worker.stop(grace_ms)
+
+    @contextlib.contextmanager
+    def _view(self) -> Iterator[View]:
+        if _is_terminal(sys.stderr) and not self._request.is_plain:
+            from .live import LiveView
+
+            with LiveView(self._plan) as live:
+                yield live
+        else:
+            shows_events = self._request.is_plain or not self._request.is_json
+            yield PlainView(self._plan, shows_events=shows_events)
+
+    def _tell(self, watcher: Watcher, run_id: str) -> int:
+        """Print how the run ended, or how to go on with it."""
+        run = watcher.run
+        if run is not None and self._request.is_json:
+            click.echo(to_json(to_dict(run, self._plan)), file=self._request.stdout)
+        if run is None or not run.is_over:
+            say(self._how_to_go_on(run_id))
+            return INTERRUPTED
+        if run.status != COMPLETED:
+            say_failure(run)
+            return FAILED
+        if not self._request.is_json:
+            click.echo(to_json(run.result), file=self._request.stdout)
+        return 0
+
+    def _how_to_go_on(self, run_id: str) -> str:
+        show = self._project.command(f"show {run_id}")
+        if self._worker is None:
+            return f"run {run_id} goes on without this terminal; see it with: {show}"
+        return f"run {run_id} is not over; go on with: {self._worker_command()}; see it with: {show}"
+
+    def _worker_command(self) -> str:
+        target = self._request.target
+        return self._project.command("worker" if as_file(target) is None else f"worker {target}")
+
+
+def _stopping(running: int, grace_ms: int) -> str:
+    again = "Ctrl-C again leaves at once"
+    if not running:
+        return f"taking no more steps; {again}"
+    steps = count_of(running, "running step")
+    return f"taking no more steps; {steps} may take {format_duration(grace_ms)} to end ({again})"
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    return stream.isatty()

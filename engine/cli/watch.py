@@ -1,0 +1,160 @@
+"""Following a run until it is over, or until somebody asks to stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from engine.clock import monotonic_ms
+from engine.compile.plan import Plan
+from engine.errors import StoreUnavailable
+from engine.events.fold import RunState, begin
+from engine.events.state import RUNNING, WAITING
+from engine.events.types import Event
+from engine.store.connection import Store
+from engine.store.log import EventLog
+from engine.store.workers import Workers
+
+from .interrupt import Interrupts
+from .output import format_duration
+
+#: How long one look at the log waits; the view is drawn anew after each.
+TICK_MS: Final = 200
+
+#: A waiting step that nobody serves is looked for after this long, and again as often.
+_FIRST_LOOK_MS: Final = 1_000
+_NEXT_LOOK_MS: Final = 5_000
+
+#: How long a store that went away is waited for.
+_PATIENCE_MS: Final = 30_000
+_PAUSE_S: Final = 0.5
+
+
+class View(Protocol):
+    """How a run is shown while it goes on."""
+
+    def event(self, event: Event) -> None:
+        """Take note of one event."""
+
+    def note(self, sentence: str) -> None:
+        """Print something that the command itself has to say."""
+
+    def tick(self, run: RunState) -> None:
+        """Show the run as it is now."""
+
+
+class Watcher:
+    """One run as it goes on.
+
+    Attributes:
+        run: The fold of what has been read, None before the first event.
+    """
+
+    def __init__(self, store: Store, run_id: str, view: View) -> None:
+        self.run: RunState | None = None
+        self._run_id = run_id
+        self._view = view
+        self._log = EventLog(store)
+        self._gone_since_ms: float | None = None
+
+    def look(self, *, timeout_ms: int = TICK_MS) -> bool:
+        """Wait for events, fold and show them.
+
+        Returns:
+            Whether there were any.
+
+        Raises:
+            StoreUnavailable: The store has been away for longer than is waited for.
+        """
+        events = self._read(timeout_ms)
+        for event in events:
+            if self.run is None:
+                self.run = begin(event)
+            else:
+                self.run.apply(event)
+            self._view.event(event)
+        if self.run is not None:
+            self._view.tick(self.run)
+        return bool(events)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run has ended."""
+        return self.run is not None and self.run.is_over
+
+    def _read(self, timeout_ms: int) -> list[Event]:
+        after = self.run.last_id if self.run is not None else "0-0"
+        try:
+            events = self._log.wait(self._run_id, after=after, timeout_ms=timeout_ms)
+        except StoreUnavailable as error:
+            now = monotonic_ms()
+            if self._gone_since_ms is None:
+                self._gone_since_ms = now
+                self._view.note(f"{error}; trying again for {format_duration(_PATIENCE_MS)}")
+            elif now - self._gone_since_ms > _PATIENCE_MS:
+                raise
+            time.sleep(_PAUSE_S)
+            return []
+        self._gone_since_ms = None
+        return events
+
+
+class Unserved:
+    """Says which due steps nobody serves, each once."""
+
+    def __init__(self, store: Store, plan: Plan, view: View, *, advice: str) -> None:
+        self._workers = Workers(store)
+        self._plan = plan
+        self._view = view
+        self._advice = advice
+        self._told: set[str] = set()
+        self._next_ms = monotonic_ms() + _FIRST_LOOK_MS
+
+    def look(self, run: RunState) -> None:
+        """Look for such steps, if it is time to."""
+        now = monotonic_ms()
+        if now < self._next_ms:
+            return
+        self._next_ms = now + _NEXT_LOOK_MS
+        due = {one.step for one in run.activations.values() if one.state == WAITING}
+        for step in sorted(due - self._told):
+            queue = self._plan.steps[step].queue
+            if not self._workers.serving(queue):
+                self._told.add(step)
+                self._view.note(
+                    f"step `{step}` waits in queue `{queue}`, which no live worker serves; "
+                    f"start one with: {self._advice}"
+                )
+
+
+def follow(watcher: Watcher, interrupts: Interrupts, *, between: Callable[[], None]) -> None:
+    """Show a run until it is over or a signal asks to stop.
+
+    Args:
+        watcher: The run.
+        interrupts: The signals.
+        between: Called after each look.
+    """
+    while not watcher.is_over and not interrupts.is_asked:
+        watcher.look()
+        between()
+
+
+def drain(watcher: Watcher, worker_id: str, *, grace_ms: int) -> float:
+    """Show a run until none of its steps runs in this process, or its grace is over.
+
+    Returns:
+        What is left of the grace, in milliseconds.
+    """
+    ends_ms = monotonic_ms() + grace_ms
+    while not watcher.is_over and monotonic_ms() < ends_ms and running_here(watcher.run, worker_id):
+        watcher.look()
+    return max(0.0, ends_ms - monotonic_ms())
+
+
+def running_here(run: RunState | None, worker_id: str) -> int:
+    """How many steps of a run this process is running."""
+    if run is None:
+        return 0
+    return sum(1 for one in run.activations.values() if one.state == RUNNING and one.worker == worker_id)

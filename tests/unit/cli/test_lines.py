@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+
+from engine.cli.lines import event_line, what_happened
+from engine.events.types import ALL_TYPES
+from tests.unit.cli.sample import FAILED, HALF_WAY, event
+
+
+def words(number: int) -> str:
+    return what_happened(FAILED[number])
+
+
+def test_the_events_of_a_run_read_as_sentences():
+    assert words(0) == 'shop@1a2b3c4d run run1, input {"n":1}'
+    assert words(1) == "attempt 1"
+    assert words(2) == "info    taking"
+    assert words(3) == "order.taken → charge#1, pack#1"
+    assert words(4) == '4 ms, result {"id":7}'
+    assert words(6) == "ValueError: no card; attempt 2 of 3 in 100 ms"
+    assert words(8) == "ValueError: no card"
+    assert words(9) == "ValueError: no card in step `charge`, after 121 ms"
+
+
+@pytest.mark.parametrize("kind", sorted(ALL_TYPES))
+def test_every_type_can_be_told_even_without_data(kind):
+    assert kind in event_line(event(kind, 0, "take#1", 1), who_width=8, colour=False)
+
+
+def test_a_type_of_a_newer_release_is_told_with_its_data():
+    assert what_happened(event("step.paused", 0, "take#1", 1, why="x")) == '{"why":"x"}'
+
+
+def test_a_message_of_several_lines_stays_one_line():
+    line = event_line(event("log", 0, "take#1", 1, level="error", message="a\nb"), who_width=8, colour=False)
+    assert "\n" not in line
+    assert line.endswith("error   a\\nb")
+
+
+def test_an_event_that_nobody_hears_says_so():
+    assert (
+        what_happened(event("emit", 0, "take#1", 1, event="order.lost", to=[]))
+        == "order.lost (nobody listens)"
+    )
+
+
+def test_changes_of_state_are_told():
+    assert what_happened(event("state", 0, op="set", key="n", value=3)) == "n = 3"
+    assert what_happened(event("state", 0, op="incr", key="n", by=2)) == "n += 2"
+    assert what_happened(event("state", 0, op="delete", key="n")) == "n deleted"
+
+
+def test_a_long_result_is_cut():
+    long = event("step.completed", 0, "take#1", 1, result="x" * 5_000, duration=1)
+    assert len(what_happened(long)) < 200
+
+
+def test_columns_line_up():
+    lines = [event_line(one, who_width=8, colour=False) for one in HALF_WAY[1:3]]
+    assert lines[0].index("take#1") == lines[1].index("take#1")
+
+
+def test_progress_is_told_in_percent():
+    said = event("log", 0, "take#1", 1, level="info", message="5 of 20", data={"progress": 0.25})
+    assert what_happened(said) == "info    5 of 20 (25%)"
