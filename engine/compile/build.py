@@ -1,0 +1,177 @@
+"""The left half of the house as one call: paths in, plans and diagnostics out.
+
+`validate`, `run`, `worker` and the reloader all come through here, so what validates
+is what runs. The one difference is whether handlers are imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.declare.declaration import FlowDeclaration, Located
+from engine.declare.diagnostic import Diagnostic, Related
+from engine.declare.discover import FlowFile, discover
+from engine.declare.parse import declared_handlers, declared_name, parse
+from engine.declare.shape import check_shape
+from engine.errors import HandlerError
+from engine.validate.graph import check_graph
+from engine.validate.handlers import check_handlers
+from engine.validate.rules import broken
+from engine.validate.source import Sources
+
+from .link import Handler, link, put_project_first
+from .plan import Plan
+from .planner import plan_of
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What came of building some flow files.
+
+    Attributes:
+        plans: The sound flows, in the order of their files.
+        handlers: Functions by import path; empty unless handlers were imported.
+        diagnostics: Everything that is wrong with all files, in the order of the files.
+        sources: The text of each file that a diagnostic or a plan comes from, by its name in spans.
+        files: The file that declares each flow, by the flow's name.
+    """
+
+    plans: tuple[Plan, ...]
+    handlers: Mapping[str, Callable[..., Any]]
+    diagnostics: tuple[Diagnostic, ...]
+    sources: Mapping[str, str]
+    files: Mapping[str, str]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing is wrong with any of the files; warnings do not count."""
+        return not any(diagnostic.is_error for diagnostic in self.diagnostics)
+
+
+@dataclass(slots=True)
+class _Unit:
+    """A file on its way.
+
+    Attributes:
+        source: The file.
+        diagnostics: What is wrong with it so far.
+        name: The flow's name, if that much can be read.
+        flow: The declaration, if the file has the shape of one.
+        handlers: The import paths in it, whether or not it has that shape.
+    """
+
+    source: FlowFile
+    diagnostics: list[Diagnostic]
+    name: Located | None = None
+    flow: FlowDeclaration | None = None
+    handlers: tuple[Located, ...] = ()
+
+    @property
+    def is_sound(self) -> bool:
+        return self.flow is not None and not any(diagnostic.is_error for diagnostic in self.diagnostics)
+
+
+def build(paths: Sequence[Path], *, root: Path, import_handlers: bool) -> Built:
+    """Read, check and compile flow files.
+
+    Args:
+        paths: Files, and folders that are searched for files.
+        root: The project's folder, below which handlers are looked for first.
+        import_handlers: Whether to import the handlers of sound flows, which runs the user's modules.
+    """
+    files, of_paths = discover(paths)
+    units = [_declared(file) for file in files]
+    _refuse_second_names(units)
+    _look_handlers_up(units, root)
+    linked = _link_handlers(units, root) if import_handlers else {}
+    sound = [unit for unit in units if unit.is_sound]
+    return Built(
+        plans=tuple(plan_of(unit.flow) for unit in sound if unit.flow is not None),
+        handlers={
+            handler.text: linked[handler.text] for unit in sound for handler in unit.handlers if linked
+        },
+        diagnostics=(*of_paths, *(found for unit in units for found in _in_order(unit.diagnostics))),
+        sources=_texts(units),
+        files={unit.name.text: unit.source.file for unit in reversed(units) if unit.name},
+    )
+
+
+def _declared(file: FlowFile) -> _Unit:
+    unit = _Unit(file, list(file.reading.diagnostics))
+    document = file.reading.document
+    if document is None:
+        return unit
+    of_shape = check_shape(document)
+    unit.diagnostics.extend(of_shape)
+    unit.name = declared_name(document)
+    unit.handlers = tuple(declared_handlers(document))
+    if not of_shape:
+        unit.flow = parse(document)
+        unit.diagnostics.extend(check_graph(unit.flow))
+    return unit
+
+
+def _refuse_second_names(units: Iterable[_Unit]) -> None:
+    """Refuse flows that share a name, all of them: nobody can tell which one is meant."""
+    first: dict[str, _Unit] = {}
+    for unit in units:
+        if unit.name is None:
+            continue
+        other = first.setdefault(unit.name.text, unit)
+        if other is unit or other.name is None:
+            continue
+        message = f"flow `{unit.name.text}` is declared in two files"
+        related = Related("also declared here", other.name.span)
+        unit.diagnostics.append(
+            broken("FE410", message, unit.name.span, help="rename one of them", related=related)
+        )
+        other.flow = None
+
+
+def _look_handlers_up(units: Iterable[_Unit], root: Path) -> None:
+    sources = Sources(root)
+    for unit in units:
+        unit.diagnostics.extend(check_handlers(unit.handlers, sources=sources))
+
+
+def _link_handlers(units: Iterable[_Unit], root: Path) -> dict[str, Handler]:
+    """Import the handlers of the sound flows; what goes wrong makes its flow unsound."""
+    put_project_first(root)
+    linked: dict[str, Handler] = {}
+    failed: dict[str, HandlerError] = {}
+    for unit in units:
+        told: set[str] = set()
+        for handler in unit.handlers if unit.is_sound else ():
+            module = handler.text.partition(":")[0]
+            try:
+                # A module that raised is not tried again: it may be slow, or do half of something twice.
+                if module in failed:
+                    raise failed[module]
+                linked[handler.text] = link(handler.text)
+            except HandlerError as error:
+                if error.__cause__ is not None:
+                    failed[module] = error
+                    if module in told:
+                        continue
+                    told.add(module)
+                unit.diagnostics.append(broken("FE208", str(error), handler.span))
+    return linked
+
+
+def _texts(units: Iterable[_Unit]) -> dict[str, str]:
+    """The text of the flow files, and of the modules that diagnostics point into."""
+    texts = {unit.source.file: unit.source.text for unit in units}
+    related = (found.related.span.file for unit in units for found in unit.diagnostics if found.related)
+    for file in related:
+        if file not in texts:
+            with suppress(OSError):
+                texts[file] = Path(file).read_text(encoding="utf-8", errors="replace")
+    return texts
+
+
+def _in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    return sorted(diagnostics, key=lambda it: (it.span.line, it.span.column, it.code, it.message))

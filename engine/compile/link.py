@@ -1,0 +1,92 @@
+"""Import paths into functions: the one place where the user's code is imported.
+
+Call `put_project_first` once before: a project's folder comes first on the path of
+imports, so that an installed package called `handlers` cannot win. `engine` itself
+is imported by then, so a folder of the project's called `engine` cannot win either.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from engine.errors import HandlerError
+
+Handler = Callable[..., Any]
+
+
+def put_project_first(root: Path) -> None:
+    """Make `root` the first folder in which modules are looked for."""
+    folder = str(root.resolve())
+    if sys.path[:1] == [folder]:
+        return
+    sys.path[:] = [folder, *(entry for entry in sys.path if entry != folder)]
+    importlib.invalidate_caches()
+
+
+def link(path: str) -> Handler:
+    """Import the function that an import path names.
+
+    Args:
+        path: `module:function`.
+
+    Raises:
+        HandlerError: It cannot be imported, or is no function of two arguments;
+            what the user's code raised is the cause.
+    """
+    module_name, _, name = path.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:
+        raise HandlerError(_failure(path, module_name, error)) from error
+    handler = getattr(module, name, None)
+    if handler is None:
+        raise HandlerError(f"handler `{path}`: module `{module_name}` has no function `{name}`")
+    if not callable(handler):
+        raise HandlerError(f"handler `{path}` is a value, not a function; write `def {name}(job, ctx):`")
+    if inspect.iscoroutinefunction(handler):
+        raise HandlerError(f"handler `{path}` is an `async def`, which this version does not support yet")
+    if not _takes_two(handler):
+        raise HandlerError(
+            f"handler `{path}` cannot be called with a job and a context; write `def {name}(job, ctx):`"
+        )
+    return handler  # type: ignore[no-any-return]
+
+
+def _takes_two(handler: Handler) -> bool:
+    try:
+        inspect.signature(handler).bind(None, None)
+    except TypeError:
+        return False
+    except ValueError:
+        # Some functions written in C do not tell; calling them will.
+        return True
+    return True
+
+
+def _failure(path: str, module_name: str, error: BaseException) -> str:
+    if (
+        isinstance(error, ModuleNotFoundError)
+        and error.name
+        and f"{module_name}.".startswith(f"{error.name}.")
+    ):
+        return f"handler `{path}`: there is no module `{error.name}`"
+    where = _last_user_line(error)
+    told = str(error).partition("\n")[0]
+    what = f"{type(error).__name__}: {told}" if told else type(error).__name__
+    return f"handler `{path}`: importing `{module_name}` raised {what}{where}"
+
+
+def _last_user_line(error: BaseException) -> str:
+    """Where in the user's files it was raised: neither in the import system nor here."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f" ({error.filename}, line {error.lineno})"
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = (__file__, importlib.__file__)
+    users = [frame for frame in frames if not frame.filename.startswith("<") and frame.filename not in ours]
+    return f" ({users[-1].filename}, line {users[-1].lineno})" if users else ""

@@ -1,0 +1,147 @@
+"""Which files hold flows, and what they say.
+
+Finds projects and flow files, reads them by their kind, and gives them the names by
+which places in them are known.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .diagnostic import Diagnostic
+from .document import MAX_FILE_BYTES, Reading, decode, start_of
+from .parse import declared_name
+from .read_toml import read_toml
+from .read_yaml import read_yaml
+
+SETTINGS_FILE = "flowengine.toml"
+FLOWS_FOLDER = "flows"
+_READERS = {".yaml": read_yaml, ".yml": read_yaml, ".toml": read_toml}
+
+# Good for all files but those in flow style or with escapes in the name; those are read.
+_NAME_LINE = re.compile(
+    r"""^["']?flow["']?[ \t]*[:=][ \t]*["']?([A-Za-z_][\w-]*)["']?[ \t]*\r?(?:#.*)?$""", re.M
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FlowFile:
+    """A file that was found and read.
+
+    Attributes:
+        path: Where it is.
+        file: Its name in spans: relative to the current directory if it is below it.
+        text: What stands in it, or "" if that cannot be read as text.
+        reading: What came of reading it.
+    """
+
+    path: Path
+    file: str
+    text: str
+    reading: Reading
+
+
+def find_project(start: Path) -> Path | None:
+    """The nearest folder, from `start` upwards, with a `flowengine.toml` or a folder `flows`."""
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if (folder / SETTINGS_FILE).is_file() or (folder / FLOWS_FOLDER).is_dir():
+            return folder
+    return None
+
+
+def find_flow(root: Path, flows_dir: str, name: str) -> Path | None:
+    """The file that declares the flow `name`, or None.
+
+    Reads no more than it must: the file of the same name first, and of most files
+    only the line with the flow's name.
+    """
+    candidates = list(_flow_files_in(root / flows_dir))
+    candidates.sort(key=lambda path: path.stem != name)
+    return next((path for path in candidates if _name_in(path) == name), None)
+
+
+def discover(paths: Sequence[Path]) -> tuple[tuple[FlowFile, ...], tuple[Diagnostic, ...]]:
+    """Read all flow files among `paths`, and those in folders among them, each once.
+
+    Returns:
+        The files that are there, in order, and what is wrong with the paths
+        themselves; what is wrong inside of a file is in its reading.
+    """
+    files: dict[Path, FlowFile] = {}
+    diagnostics: list[Diagnostic] = []
+    for path in paths:
+        found = list(_flow_files_in(path)) if path.is_dir() else [path]
+        if not found:
+            diagnostics.append(_empty_folder(path))
+        for file in found:
+            key = file.resolve()
+            if key in files:
+                continue
+            read = _read(file)
+            if isinstance(read, Diagnostic):
+                diagnostics.append(read)
+            else:
+                files[key] = read
+    return tuple(files.values()), tuple(diagnostics)
+
+
+def display_name(path: Path) -> str:
+    """The name of a file in spans: relative to the current directory if it is below it, else absolute."""
+    absolute = Path(os.path.abspath(path))
+    here = Path.cwd()
+    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(absolute)
+
+
+def _flow_files_in(folder: Path) -> Iterator[Path]:
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(place, name)
+            if not name.startswith(".") and path.suffix in _READERS and name != SETTINGS_FILE:
+                yield path
+
+
+def _read(path: Path) -> FlowFile | Diagnostic:
+    file = display_name(path)
+    reader = _READERS.get(path.suffix)
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError:
+        return Diagnostic("error", "FE001", f"there is no file `{file}`", start_of(file))
+    except OSError as error:
+        return Diagnostic("error", "FE001", f"`{file}` cannot be read: {error.strerror}", start_of(file))
+    if reader is None:
+        message = f"`{file}` is no flow file by its name"
+        return Diagnostic("error", "FE001", message, start_of(file), "name it `.yaml`, `.yml` or `.toml`")
+    text = decode(file, data)
+    if isinstance(text, Diagnostic):
+        return FlowFile(path, file, data.decode("utf-8", "replace"), Reading(None, (text,)))
+    return FlowFile(path, file, text, reader(file, text))
+
+
+def _name_in(path: Path) -> str | None:
+    try:
+        found = _NAME_LINE.search(path.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return None
+    if found:
+        return found[1]
+    read = _read(path)
+    if not isinstance(read, FlowFile) or read.reading.document is None:
+        return None
+    name = declared_name(read.reading.document)
+    return name.text if name else None
+
+
+def _empty_folder(path: Path) -> Diagnostic:
+    name = display_name(path)
+    message = f"there are no flow files in the folder `{name}`"
+    return Diagnostic(
+        "error", "FE001", message, start_of(name), "flow files end in `.yaml`, `.yml` or `.toml`"
+    )

@@ -1,0 +1,167 @@
+"""The rules of a flow's graph, one function each, with the whole flow before it; pure.
+
+What merely follows from another mistake is not reported: where a subscription has a
+misspelt event, the steps after it are not also unreachable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from engine.declare.declaration import StepDeclaration
+from engine.declare.diagnostic import Diagnostic, Related
+from engine.declare.suggest import nearest
+
+from .edges import Graph
+from .rules import broken
+
+_RESERVED_PARTS = frozenset({"flow", "step", "registry"})
+_RESERVED_NAMES = frozenset({"log", "emit", "state"})
+
+
+def no_entry(graph: Graph) -> Iterator[Diagnostic]:
+    """A run has no step to begin with."""
+    if graph.entries:
+        return
+    likely = next((step for step in graph.flow.steps if not step.subscribes), None)
+    message = f"flow `{graph.flow.name.text}` has no entry: no step has `role: entry`"
+    if likely is None:
+        help = "add `role: entry` to the step that a run begins with, and remove its `subscribes`"
+        yield broken("FE401", message, graph.flow.steps_span, help=help)
+        return
+    help = f"add `role: entry` to step `{likely.name.text}`"
+    related = Related(f"`{likely.name.text}` subscribes to nothing", likely.name.span)
+    yield broken("FE401", message, graph.flow.steps_span, help=help, related=related)
+
+
+def several_entries(graph: Graph) -> Iterator[Diagnostic]:
+    """A run could begin with more than one step."""
+    for step in graph.entries[1:]:
+        first = graph.entries[0]
+        message = f"step `{step.name.text}` is a second entry of flow `{graph.flow.name.text}`"
+        related = Related(f"`{first.name.text}` is the entry already", first.role_span)
+        help = f"remove `role: entry` here, and let `{step.name.text}` subscribe to an event of another step"
+        yield broken("FE402", message, step.role_span, help=help, related=related)
+
+
+def entry_subscribes(graph: Graph) -> Iterator[Diagnostic]:
+    """The entry waits for an event."""
+    for step in graph.entries:
+        if step.subscribes:
+            message = f"step `{step.name.text}` is the entry, so it cannot subscribe to an event"
+            yield broken(
+                "FE404", message, step.subscribes[0].span, help="remove `subscribes`, or `role: entry`"
+            )
+
+
+def nothing_triggers(graph: Graph) -> Iterator[Diagnostic]:
+    """A step subscribes to nothing and is no entry."""
+    if not graph.entries:
+        return
+    for step in graph.flow.steps:
+        if not step.is_entry and not step.subscribes:
+            message = f"nothing triggers step `{step.name.text}`: it has no `subscribes`"
+            yield broken("FE405", message, step.name.span, help="add `subscribes: <event>`")
+
+
+def nobody_emits(graph: Graph) -> Iterator[Diagnostic]:
+    """A step waits for an event that never comes."""
+    for step in graph.flow.steps:
+        for event in step.subscribes:
+            if event.text in graph.emitters or step.is_entry or is_reserved(event.text):
+                continue
+            message = f"step `{step.name.text}` subscribes to `{event.text}`, which no step emits"
+            likely = nearest(event.text, graph.emitters)
+            if likely is None:
+                help = f"add `{event.text}` to the `emits` of the step that announces it"
+                yield broken("FE403", message, event.span, help=help)
+                continue
+            related = Related(f"`{likely}` is emitted here", graph.emitters[likely][0][0].span)
+            yield broken("FE403", message, event.span, help=f"did you mean `{likely}`?", related=related)
+
+
+def nobody_hears(graph: Graph) -> Iterator[Diagnostic]:
+    """One of a step's events has no subscriber, while others have."""
+    misspelt = {
+        likely
+        for event in graph.subscribers
+        if event not in graph.emitters and (likely := nearest(event, graph.emitters))
+    }
+    for step in graph.flow.steps:
+        is_sink = not any(event.text in graph.subscribers for event in step.emits)
+        for event in step.emits:
+            if (
+                is_sink
+                or event.text in graph.subscribers
+                or event.text in misspelt
+                or is_reserved(event.text)
+            ):
+                continue
+            message = f"step `{step.name.text}` emits `{event.text}`, to which no step subscribes"
+            yield broken("FE406", message, event.span)
+
+
+def reserved_name(graph: Graph) -> Iterator[Diagnostic]:
+    """An event is named like one of the engine's."""
+    for step in graph.flow.steps:
+        for event in (*step.subscribes, *step.emits):
+            if is_reserved(event.text):
+                first = event.text.partition(".")[0]
+                taken = f"all of `{first}.…`" if first in _RESERVED_PARTS else f"`{event.text}`"
+                message = f"`{event.text}` cannot be the name of an event: {taken} is the engine's own"
+                yield broken("FE407", message, event.span, help="give the event another name")
+
+
+def unreachable(graph: Graph) -> Iterator[Diagnostic]:
+    """Steps trigger only each other."""
+    if not graph.entries:
+        return
+    known = graph.reach((*graph.entries, *graph.blamed()))
+    island = [step for step in graph.flow.steps if step.name.text not in known]
+    while island:
+        names = graph.connected(island)
+        group = [step for step in island if step.name.text in names]
+        island = [step for step in island if step.name.text not in names]
+        entry = graph.entries[0].name.text
+        around = _spelled(next(graph.cycles(group)))
+        listed = _listed([step.name.text for step in group])
+        message = f"{listed} can never run: nothing leads from the entry `{entry}` to `{around}`"
+        help = f"let one of them subscribe to an event that follows from `{entry}`"
+        yield broken("FE408", message, group[0].name.span, help=help)
+
+
+def cycle(graph: Graph) -> Iterator[Diagnostic]:
+    """A step triggers itself."""
+    known = graph.reach((*graph.entries, *graph.blamed())) if graph.entries else None
+    steps = [step for step in graph.flow.steps if known is None or step.name.text in known]
+    for path in graph.cycles(steps):
+        first, before = path[0], path[-2]
+        emitted = {event.text for event in before.emits}
+        span = next(event.span for event in first.subscribes if event.text in emitted)
+        what = "this step triggers itself" if len(path) == 2 else "these steps trigger each other"
+        message = f"{what} for ever: `{_spelled(path)}`"
+        yield broken(
+            "FE409", message, span, help="let one of them end the chain instead of emitting its event"
+        )
+
+
+def is_reserved(event: str) -> bool:
+    """Whether the engine keeps this name for its own events."""
+    first, _, rest = event.partition(".")
+    return event in _RESERVED_NAMES or (bool(rest) and first in _RESERVED_PARTS)
+
+
+def _spelled(path: Sequence[StepDeclaration]) -> str:
+    names = [step.name.text for step in path]
+    if len(names) > 12:
+        names[6:-4] = ["…"]
+    return " → ".join(names)
+
+
+def _listed(names: list[str]) -> str:
+    quoted = [f"`{name}`" for name in names[:10]]
+    rest = len(names) - len(quoted)
+    if rest:
+        quoted.append(f"{rest} more")
+    joined = quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+    return f"step {joined}" if len(names) == 1 else f"steps {joined}"

@@ -1,0 +1,182 @@
+"""Whether handlers are there and can be called, as far as their source tells.
+
+Nothing of the user's is imported. Where the source does not tell (a name that is
+imported, the result of a call, a decorated function) the handler is accepted, and
+what it is shows when it is linked.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from engine.declare.declaration import Located
+from engine.declare.diagnostic import Diagnostic, Related
+from engine.declare.discover import display_name
+from engine.declare.span import Span
+from engine.declare.suggest import nearest
+
+from .rules import broken
+from .source import Binding, Folder, Missing, Module, Sources, Unparsable, modules_in
+
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+#: Values that nobody can call.
+_CONSTANTS = (
+    ast.Constant,
+    ast.List,
+    ast.Tuple,
+    ast.Dict,
+    ast.Set,
+    ast.JoinedStr,
+    ast.ListComp,
+    ast.SetComp,
+    ast.DictComp,
+    ast.GeneratorExp,
+    ast.Compare,
+)
+
+_SIGNATURE = "write `def {name}(job, ctx):`"
+
+
+def check_handlers(handlers: Iterable[Located], *, sources: Sources) -> tuple[Diagnostic, ...]:
+    """Look handlers up in the source.
+
+    Args:
+        handlers: Import paths with their places.
+        sources: Where modules are found; one for all files, since each module is read once.
+    """
+    return tuple(diagnostic for handler in handlers for diagnostic in _check(handler, sources))
+
+
+def split_import_path(path: str) -> tuple[str, str] | None:
+    """Module and function of `module:function`, or None if it is no such path."""
+    module, colon, function = path.partition(":")
+    is_path = colon and function.isidentifier() and all(part.isidentifier() for part in module.split("."))
+    return (module, function) if is_path else None
+
+
+def _check(handler: Located, sources: Sources) -> Iterator[Diagnostic]:
+    parts = split_import_path(handler.text)
+    if parts is None:
+        yield _no_import_path(handler)
+        return
+    module, function = parts
+    match found := sources.find(module):
+        case Missing():
+            yield _no_module(handler, found, function)
+        case Folder():
+            yield _folder(handler, module, function, found)
+        case Unparsable():
+            yield _unparsable(handler, module, found)
+        case Module():
+            yield from _check_function(handler, function, found)
+
+
+def _no_import_path(handler: Located) -> Diagnostic:
+    message = f"`{handler.text}` is no import path: a handler is written `module:function`"
+    dotted = re.sub(r"\.py(?=[:.]|$)", "", handler.text.strip().removeprefix("./")).replace("/", ".")
+    dotted = re.sub(r"[:.\s]+", ".", dotted.removesuffix("()")).strip(".")
+    module, _, function = dotted.rpartition(".")
+    is_fit = split_import_path(f"{module}:{function}") is not None
+    help = f"write `{module}:{function}`" if is_fit else "for example `handlers.hello:start`"
+    return broken("FE201", message, handler.span, help=help)
+
+
+def _no_module(handler: Located, missing: Missing, function: str) -> Diagnostic:
+    message = f"there is no module `{missing.name}`"
+    parent, _, last = missing.name.rpartition(".")
+    likely = nearest(last, modules_in(missing.folders))
+    if likely is None:
+        folder = display_name(Path(missing.folders[0])) if missing.folders else None
+        where = f" in `{folder}`" if folder else ""
+        return broken("FE202", message + where, handler.span)
+    right = f"{parent}.{likely}" if parent else likely
+    rest = handler.text[len(missing.name) :]
+    return broken("FE202", message, handler.span, help=f"did you mean `{right}{rest}`?")
+
+
+def _folder(handler: Located, module: str, function: str, found: Folder) -> Diagnostic:
+    message = f"`{module}` is a folder, not a module, so it has no function `{function}`"
+    names = [name for name in modules_in(found.folders) if name != "__init__"]
+    help = None
+    if function in names:
+        help = f"name a function of the module, as in `{module}.{function}:start`"
+    elif names:
+        help = f"name a module in it, as in `{module}.{names[0]}:{function}`"
+    return broken("FE202", message, handler.span, help=help)
+
+
+def _unparsable(handler: Located, module: str, found: Unparsable) -> Diagnostic:
+    file = display_name(found.path)
+    message = f"module `{module}` cannot be parsed: {found.reason} ({file}, line {found.line})"
+    span = Span(file, found.line, found.column, found.line, found.column + 1)
+    return broken("FE203", message, handler.span, related=Related("Python stopped here", span))
+
+
+def _check_function(handler: Located, name: str, module: Module) -> Iterator[Diagnostic]:
+    binding = module.bindings.get(name)
+    file = display_name(module.path)
+    if binding is None:
+        if not module.is_open:
+            yield _no_function(handler, name, module, file)
+        return
+    related = Related("defined here", _first_line(file, binding))
+    match binding:
+        case ast.AsyncFunctionDef() if not binding.decorator_list:
+            message = (
+                f"`{name}` in {file} is an `async def`; async handlers are not supported yet by this version"
+            )
+            help = f"write `def {name}(job, ctx):`"
+            yield broken("FE207", message, handler.span, help=help, related=related)
+        case ast.FunctionDef() if not binding.decorator_list:
+            yield from _check_signature(handler, name, binding.args, related, file)
+        case ast.Lambda():
+            yield from _check_signature(handler, name, binding.args, related, file)
+        case ast.expr() if isinstance(binding, _CONSTANTS):
+            message = f"`{name}` in {file} is a value, not a function"
+            yield broken("FE205", message, handler.span, help=_SIGNATURE.format(name=name), related=related)
+
+
+def _no_function(handler: Located, name: str, module: Module, file: str) -> Diagnostic:
+    functions = [
+        key for key, binding in module.bindings.items() if not isinstance(binding, (*_CONSTANTS, ast.Import))
+    ]
+    likely = nearest(name, functions)
+    if likely:
+        path = handler.text.partition(":")[0]
+        help = f"did you mean `{path}:{likely}`?"
+    else:
+        defined = [key for key in functions if isinstance(module.bindings[key], _Function)]
+        listed = ", ".join(f"`{key}`" for key in defined[:8])
+        help = f"its functions are {listed}" if listed else _SIGNATURE.format(name=name)
+    return broken("FE204", f"there is no function `{name}` in {file}", handler.span, help=help)
+
+
+def _check_signature(
+    handler: Located, name: str, args: ast.arguments, related: Related, file: str
+) -> Iterator[Diagnostic]:
+    positional = len(args.posonlyargs) + len(args.args)
+    required = positional - len(args.defaults)
+    needed = [
+        arg.arg for arg, default in zip(args.kwonlyargs, args.kw_defaults, strict=True) if default is None
+    ]
+    if needed:
+        words = f"cannot be called without the keyword argument `{needed[0]}`"
+    elif required > 2:
+        words = f"needs {required} arguments"
+    elif positional < 2 and args.vararg is None:
+        words = "takes no arguments" if positional == 0 else "takes one argument"
+    else:
+        return
+    message = f"`{name}` in {file} {words}, but a handler is called with two, the job and the context"
+    yield broken("FE206", message, handler.span, help=_SIGNATURE.format(name=name), related=related)
+
+
+def _first_line(file: str, binding: Binding) -> Span:
+    """The first line of what a name is bound to: of a function, its `def`."""
+    is_short = binding.end_lineno == binding.lineno and binding.end_col_offset is not None
+    end = (binding.end_col_offset or 0) if is_short else binding.col_offset + len("def")
+    return Span(file, binding.lineno, binding.col_offset + 1, binding.lineno, end + 1)
