@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,12 +95,16 @@ def _from_file(root: Path | None) -> Iterator[tuple[str, object, str]]:
     if root is None:
         return
     path = root / FILE_NAME
+    if not path.exists():
+        return
+    import tomllib
+
     try:
         tables = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} cannot be read: {error}.") from error
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not text in UTF-8; save it as such in your editor.") from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path} is not TOML: {error}.") from error
     for name, value in _flatten(tables, ""):
@@ -125,6 +127,8 @@ def _flatten(table: Mapping[str, object], above: str) -> Iterator[tuple[str, obj
 
 def _unknown(what: str, name: str, known: Mapping[str, object]) -> SettingsError:
     """An unknown name, with the known one that is most like it, if one is."""
+    import difflib
+
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
     # A right name in a wrong or missing section.
     near = near or [other for other in known if other.rpartition(".")[2] == name.rpartition(".")[2]]

@@ -8,6 +8,8 @@ import tomllib
 import pytest
 
 import engine
+from engine.events.state import ACTIVATION, STATUSES
+from engine.events.types import ALL_TYPES
 from tests.house.tree import ROOT, texts, tracked
 
 PAPERS = {path: text for path, text in texts().items() if path.suffix == ".md"}
@@ -35,6 +37,17 @@ def test_files_that_a_paper_names_exist(paper):
             missing.append(word)
 
     assert missing == []
+
+
+def test_papers_that_code_names_exist():
+    """In docstrings, comments and messages."""
+    named = {
+        (name, path)
+        for path, text in texts().items()
+        for name in re.findall(r"\bdocs/[a-z0-9/-]+\.md\b", text)
+    }
+
+    assert {(name, str(path)) for name, path in named if not (ROOT / name).exists()} == set()
 
 
 @pytest.mark.parametrize("paper", PAPERS, ids=str)
@@ -79,3 +92,15 @@ def test_the_version_is_one():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
     assert engine.__version__ == project["version"]
+
+
+def test_the_document_of_events_has_every_type_and_no_other():
+    rows = re.findall(r"^\| `([a-z.]+)` \|", (ROOT / "docs" / "events.md").read_text(), re.MULTILINE)
+
+    assert set(rows) - {"id", "ts", "type", "data"} == ALL_TYPES
+
+
+def test_the_glossary_has_every_status_and_every_state():
+    text = (ROOT / "docs" / "glossary.md").read_text()
+
+    assert {word for word in {*STATUSES, *ACTIVATION} if f"`{word}`" not in text} == set()

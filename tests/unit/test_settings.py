@@ -165,7 +165,13 @@ def test_a_broken_file_is_an_error_that_says_where(tmp_path):
 def test_a_file_that_is_not_text_is_an_error(tmp_path):
     (tmp_path / "flowengine.toml").write_bytes(b"\xff\xfe")
 
-    assert "flowengine.toml cannot be read" in refusal(tmp_path)
+    assert "flowengine.toml is not text in UTF-8" in refusal(tmp_path)
+
+
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path):
+    (tmp_path / "flowengine.toml").mkdir()
+
+    assert refusal(tmp_path).endswith("flowengine.toml cannot be read: Is a directory.")
 
 
 @pytest.mark.parametrize(
