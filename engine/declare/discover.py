@@ -15,12 +15,10 @@ from pathlib import Path
 from .diagnostic import Diagnostic
 from .document import MAX_FILE_BYTES, Reading, decode, start_of
 from .parse import declared_name
-from .read_toml import read_toml
-from .read_yaml import read_yaml
 
 SETTINGS_FILE = "flowengine.toml"
 FLOWS_FOLDER = "flows"
-_READERS = {".yaml": read_yaml, ".yml": read_yaml, ".toml": read_toml}
+_SUFFIXES = (".yaml", ".yml", ".toml")
 
 # Good for all files but those in flow style or with escapes in the name; those are read.
 _NAME_LINE = re.compile(
@@ -102,13 +100,12 @@ def _flow_files_in(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(place, name)
-            if not name.startswith(".") and path.suffix in _READERS and name != SETTINGS_FILE:
+            if not name.startswith(".") and path.suffix in _SUFFIXES and name != SETTINGS_FILE:
                 yield path
 
 
 def _read(path: Path) -> FlowFile | Diagnostic:
     file = display_name(path)
-    reader = _READERS.get(path.suffix)
     try:
         with path.open("rb") as stream:
             data = stream.read(MAX_FILE_BYTES + 1)
@@ -116,13 +113,24 @@ def _read(path: Path) -> FlowFile | Diagnostic:
         return Diagnostic("error", "FE001", f"there is no file `{file}`", start_of(file))
     except OSError as error:
         return Diagnostic("error", "FE001", f"`{file}` cannot be read: {error.strerror}", start_of(file))
-    if reader is None:
+    if path.suffix not in _SUFFIXES:
         message = f"`{file}` is no flow file by its name"
         return Diagnostic("error", "FE001", message, start_of(file), "name it `.yaml`, `.yml` or `.toml`")
     text = decode(file, data)
     if isinstance(text, Diagnostic):
         return FlowFile(path, file, data.decode("utf-8", "replace"), Reading(None, (text,)))
-    return FlowFile(path, file, text, reader(file, text))
+    return FlowFile(path, file, text, _read_text(path.suffix, file, text))
+
+
+def _read_text(suffix: str, file: str, text: str) -> Reading:
+    # Imported here, for most projects write only one of the two.
+    if suffix == ".toml":
+        from .read_toml import read_toml
+
+        return read_toml(file, text)
+    from .read_yaml import read_yaml
+
+    return read_yaml(file, text)
 
 
 def _name_in(path: Path) -> str | None:

@@ -34,7 +34,6 @@ from .document import (
     empty_file,
 )
 from .span import Span
-from .yaml_syntax import SyntaxProblem, explain_syntax
 
 # PyYAML builds its C part into every wheel, but an installation from source may lack it.
 try:
@@ -82,6 +81,9 @@ def read_yaml(file: str, text: str) -> Reading:
     except _Stop as stop:
         return Reading(None, (*composer.diagnostics, stop.diagnostic))
     except yaml.MarkedYAMLError as error:
+        # Imported where it is needed, which is seldom.
+        from .yaml_syntax import SyntaxProblem, explain_syntax
+
         problem = SyntaxProblem(
             context=error.context or "",
             context_at=error.context_mark.index if error.context_mark else None,

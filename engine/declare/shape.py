@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .conform import conforms
 from .diagnostic import Diagnostic
 from .document import Document, plain
 from .fault import Fault
-from .mistakes import explain
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 @cache
 def flow_schema() -> dict[str, Any]:
     """The JSON Schema of a flow file, the same that editors use."""
-    text = files("engine.declare").joinpath("flow.schema.json").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("flow.schema.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
 
@@ -35,11 +34,13 @@ def check_shape(document: Document) -> tuple[Diagnostic, ...]:
     data = plain(document.root)
     if conforms(data, flow_schema(), flow_schema()):
         return ()
+    # Imported where it is needed, here and below: a sound file, which is nearly every one, needs neither.
+    from .mistakes import explain
+
     return explain(document, list(_faults(data)))
 
 
 def _faults(data: Any) -> Iterator[Fault]:
-    # It takes longer to import than the rest of a validation, and a sound file never gets here.
     from jsonschema import Draft202012Validator
 
     for error in Draft202012Validator(flow_schema()).iter_errors(data):
