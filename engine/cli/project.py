@@ -18,6 +18,9 @@ from .failure import UsageError
 #: Folder that the embedded server keeps in a project; it marks one that has nothing else.
 _STORE_FOLDER: Final = ".flowengine"
 
+#: What stands for a password in an address that may be shown.
+_HIDDEN: Final = "***"
+
 
 @dataclass(frozen=True, slots=True)
 class Project:
@@ -26,17 +29,20 @@ class Project:
     Attributes:
         root: The project's folder.
         settings: What is set, flags included.
-        is_url_flagged: Whether the store's URL stood on the command line.
+        flagged_url: The store's URL where it stood on the command line, else None.
     """
 
     root: Path
     settings: Settings
-    is_url_flagged: bool
+    flagged_url: str | None
 
     def command(self, words: str) -> str:
         """A command line that works from here on the same store, for messages."""
-        url = f" --redis-url {self.settings.redis.address}" if self.is_url_flagged else ""
-        return f"flowengine {words}{url}"
+        if self.flagged_url is None:
+            return f"flowengine {words}"
+        # A message may end up in a log: a password is left for the reader to fill in.
+        address = self.settings.redis.address
+        return f"flowengine {words} --redis-url {address if _HIDDEN in address else self.flagged_url}"
 
 
 def open_project(
@@ -70,7 +76,7 @@ def open_project(
             f"there is no project here: neither {Path.cwd()} nor a folder above it has a `flows` folder "
             f"or a `flowengine.toml`; go to one, or {otherwise}"
         )
-    return Project(root or Path.cwd(), settings, redis_url is not None)
+    return Project(root or Path.cwd(), settings, redis_url)
 
 
 def declaration_paths(project: Project, paths: Sequence[Path]) -> list[Path]:

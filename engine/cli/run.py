@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from engine.app import open_store, open_worker
+from engine.app import open_store
 from engine.compile.build import Built
 from engine.compile.plan import Plan
 from engine.control.deploy import deploy, plan_in_force
@@ -22,6 +22,7 @@ from .found import pinned_plan
 from .inputs import read_input
 from .output import say, to_json
 from .project import Project, open_project, output_option, redis_option
+from .rows import in_order
 from .session import Request, Session
 from .target import as_file, declared, unknown_flow
 
@@ -85,8 +86,7 @@ def _run(request: Request, project: Project, store: Store, built: Built | None) 
         plan = pinned_plan(store, first.flow, first.version)
     if request.is_detached:
         return _leave(request, project, plan, started.run_id)
-    worker = open_worker(store, project.settings, built) if request.works and built is not None else None
-    session = Session(request, project, store, plan, worker)
+    session = Session(request, project, store, plan, built if request.works else None)
     return session.follow(started.run_id)
 
 
@@ -103,7 +103,7 @@ def _plan(target: str, project: Project, store: Store, built: Built | None) -> P
 
 def _refuse_without_worker(store: Store, plan: Plan) -> None:
     workers = Workers(store)
-    unserved = [step.name for step in plan.steps.values() if not workers.serving(step.queue)]
+    unserved = [name for name in in_order(plan) if not workers.serving(plan.steps[name].queue)]
     if unserved:
         raise UsageError(
             f"--detach: no live worker serves step `{unserved[0]}` of flow `{plan.flow}`, so nobody would do "

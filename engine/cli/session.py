@@ -11,11 +11,13 @@ from typing import Any, TextIO
 
 import click
 
-from engine.app import WorkerProcess
+from engine.app import open_worker
+from engine.compile.build import Built
 from engine.compile.plan import Plan
 from engine.events.state import COMPLETED
 from engine.logs import configure_logs
 from engine.store.connection import Store
+from engine.worker.process import WorkerProcess
 
 from .failure import FAILED, INTERRUPTED
 from .interrupt import Interrupts
@@ -56,13 +58,23 @@ class Session:
     """One run that is followed, and the worker of this process, if it has one."""
 
     def __init__(
-        self, request: Request, project: Project, store: Store, plan: Plan, worker: WorkerProcess | None
+        self, request: Request, project: Project, store: Store, plan: Plan, built: Built | None
     ) -> None:
+        """Prepare to follow; nothing is begun.
+
+        Args:
+            request: What the arguments ask for.
+            project: Where the settings are.
+            store: Where the run is.
+            plan: What the run is pinned to.
+            built: The flow with its handlers, where this process works.
+        """
         self._request = request
         self._project = project
         self._store = store
         self._plan = plan
-        self._worker = worker
+        self._built = built
+        self._worker: WorkerProcess | None = None
         self._grace_ms = project.settings.worker.grace_ms
 
     def follow(self, run_id: str) -> int:
@@ -85,8 +97,7 @@ class Session:
 
     def _watch(self, watcher: Watcher, view: View, interrupts: Interrupts) -> None:
         configure_logs(level=logging.WARNING)
-        if self._worker is not None:
-            self._worker.start()
+        self._begin_to_work()
         unserved = Unserved(self._store, self._plan, view, advice=self._worker_command())
 
         def check() -> None:
@@ -105,8 +116,17 @@ class Session:
         while watcher.look(timeout_ms=1):
             pass
 
+    def _begin_to_work(self) -> None:
+        """Start a worker, after the view: what handlers print goes through both."""
+        if self._built is None:
+            return
+        # The loop that follows the run says why it died; the view is put in order first.
+        self._worker = open_worker(self._store, self._project.settings, self._built, died=_say_nothing)
+        self._worker.start()
+
     def _stop(self, grace_ms: int) -> None:
-        if self._worker is not None:
+        # One that died has threads that no longer answer; its leases end by themselves.
+        if self._worker is not None and self._worker.failure is None:
             self._worker.stop(grace_ms)
 
     @contextlib.contextmanager
@@ -152,6 +172,10 @@ def _stopping(running: int, grace_ms: int) -> str:
         return f"taking no more steps; {again}"
     steps = count_of(running, "running step")
     return f"taking no more steps; {steps} may take {format_duration(grace_ms)} to end ({again})"
+
+
+def _say_nothing(_why: str) -> None:
+    """Leave it to `WorkerProcess.failure`."""
 
 
 def _is_terminal(stream: TextIO) -> bool:

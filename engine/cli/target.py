@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Final
@@ -30,7 +31,7 @@ def as_file(target: str) -> Path | None:
         UsageError: It is a path, and there is no file.
     """
     path = Path(target)
-    if path.suffix not in _SUFFIXES and len(path.parts) == 1 and not path.is_file():
+    if path.suffix not in _SUFFIXES and os.sep not in target and not path.is_file():
         return None
     if path.is_dir():
         raise UsageError(f"`{target}` is a folder; name one flow file, or a flow")

@@ -9,11 +9,12 @@ from typing import Final
 
 import click
 
-from engine.app import WorkerProcess, open_store, open_worker
+from engine.app import open_store, open_worker
 from engine.compile.build import Built, build
 from engine.control.deploy import deploy
 from engine.logs import configure_logs
 from engine.store.connection import Store
+from engine.worker.process import WorkerProcess
 
 from .failure import INTERRUPTED
 from .interrupt import Interrupts
@@ -96,8 +97,6 @@ def greeting(project: Project, built: Built, worker_id: str, later: Mapping[str,
 
 def _work(worker: WorkerProcess, interrupts: Interrupts, grace_ms: int) -> int:
     while not interrupts.is_asked:
-        if worker.failure is not None:
-            raise RuntimeError(f"the worker died: {worker.failure}")
         time.sleep(_LOOK_S)
     say(
         f"taking no more steps; running ones have {format_duration(grace_ms)} to end "

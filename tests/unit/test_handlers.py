@@ -15,9 +15,9 @@ class Seen:
     """A stand-in for a handler's context that keeps what it was told."""
 
     def __init__(self):
-        self.emitted = {}
-        self.said = []
-        self.done = []
+        self.emitted: dict[str, object] = {}
+        self.said: list[str] = []
+        self.done: list[float] = []
         self.flow = types.SimpleNamespace(emit=self.emitted.__setitem__)
         self.logger = types.SimpleNamespace(info=self.said.append, warning=self.said.append)
 

@@ -11,11 +11,12 @@ from engine.cli.interrupt import Interrupts
 def test_the_first_signal_asks_and_the_second_leaves():
     before = signal.getsignal(signal.SIGINT)
     with Interrupts().caught() as interrupts:
-        assert not interrupts.is_asked
+        asked = [interrupts.is_asked]
         signal.raise_signal(signal.SIGINT)
-        assert interrupts.is_asked
+        asked.append(interrupts.is_asked)
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGTERM)
+    assert asked == [False, True]
     assert signal.getsignal(signal.SIGINT) is before
 
 

@@ -1,0 +1,97 @@
+"""`flowengine runs`, `show` and `logs` in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from tests.acceptance.command import COMMAND, shop
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A project with a run that completed and, after it, one that failed."""
+    one = shop(tmp_path_factory.mktemp("project"))
+    one.run("run", "shop", "-i", "n=1")
+    one.run("run", "shop", "-i", "fail=true")
+    return one
+
+
+def test_runs_lists_the_newest_first(project):
+    failed, completed = project.json("runs")
+    assert (failed["status"], failed["failedStep"]) == ("failed", "take")
+    assert completed["status"] == "completed"
+    lines = project.run("runs").stdout.splitlines()
+    assert lines[0].split() == ["RUN", "FLOW", "STATUS", "STARTED", "TOOK"]
+    assert lines[1].split()[:3] == [failed["runId"], "shop", "failed"]
+    assert "take: ValueError: no card" in lines[1]
+
+
+def test_runs_can_be_picked(project):
+    assert [run["status"] for run in project.json("runs", "--status", "completed")] == ["completed"]
+    assert [run["status"] for run in project.json("runs", "--limit", "1")] == ["failed"]
+    assert project.json("runs", "--flow", "other") == []
+    assert project.run("runs", "--flow", "other").stderr == "no runs\n"
+
+
+def test_show_tells_steps_and_result(project):
+    run_id = project.json("runs", "--status", "completed")[0]["runId"]
+    text = project.run("show", run_id).stdout
+    assert f"run      {run_id}" in text
+    assert "take#1" in text
+    assert '"shipped": 1' in text
+    assert project.json("show", run_id)["result"] == {"shipped": 1}
+
+
+def test_show_tells_why_a_run_failed(project):
+    run_id = project.json("runs", "--status", "failed")[0]["runId"]
+    text = project.run("show", run_id).stdout
+    assert "error in step `take`" in text
+    assert "ValueError: no card" in text
+    assert "not reached" in text
+
+
+def test_the_beginning_of_an_id_is_enough(project):
+    failed, completed = project.json("runs")
+    ids = (failed["runId"], completed["runId"])
+    length = next(n for n in range(1, 21) if ids[0][:n] != ids[1][:n])
+    assert project.json("show", ids[0][:length])["runId"] == ids[0]
+    ambiguous = project.run("show", ids[0][0])
+    assert ambiguous.returncode != 0
+    assert ids[1] in ambiguous.stderr
+
+
+def test_logs_prints_every_event_in_order(project):
+    run_id = project.json("runs", "--status", "completed")[0]["runId"]
+    events = [json.loads(line) for line in project.run("logs", run_id, "-o", "json").stdout.splitlines()]
+    kinds = [event["type"] for event in events]
+    assert kinds[0] == "flow.start"
+    assert kinds[-1] == "flow.completed"
+    assert {"type", "runId", "flowName", "id", "ts"} <= events[0].keys()
+    lines = project.run("logs", run_id).stdout.splitlines()
+    assert [line.split()[1] for line in lines[1:]] == kinds
+
+
+@pytest.mark.parametrize("command", ["show", "logs"])
+def test_a_run_that_is_not_there_is_one_sentence(project, command):
+    done = project.run(command, "nope")
+    assert done.returncode == 2
+    assert done.stderr.startswith("flowengine: there is no run `nope`")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_reader_that_leaves_early_is_no_error(project):
+    run_id = project.json("runs")[0]["runId"]
+    process = project.start("logs", run_id)
+    process.stdout.close()
+    _, err = process.communicate(timeout=40)
+    assert err == ""
+
+
+def test_without_a_project_the_command_says_where_to_go(tmp_path):
+    done = subprocess.run([*COMMAND, "runs"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "there is no project here" in done.stderr
+    assert "--redis-url" in done.stderr
