@@ -15,7 +15,7 @@ from .document import Document, ListNode, Node, ScalarNode
 from .fault import Fault, Whereabouts, kind_of, level_of, name_of, where
 from .span import Span
 from .suggest import nearest
-from .words import FOREIGN, LATER, Level
+from .words import LATER, Level, foreign, is_later
 
 _NAME_RULE = "it may have letters, digits, `_` and `-`, and begins with a letter or `_`"
 _EVENT_RULE = (
@@ -70,9 +70,9 @@ def _unknown_keys(places: Whereabouts, fault: Fault) -> list[Diagnostic]:
 def _unknown_key(fault: Fault, key: str, span: Span, missing: Sequence[str]) -> Diagnostic:
     level = level_of(fault.path)
     code, help = "FE101", None
-    if key in FOREIGN.get(level, {}):
-        code, help = "FE102", FOREIGN[level][key][1]
-    elif key in LATER.get(level, ()):
+    if other := foreign(key, level):
+        code, help = "FE102", other[1]
+    elif is_later(key, level):
         help = f"`{key}` is not supported yet by this version of flowengine"
     elif (start := key.partition(":")[0]) in missing and start != key:
         help = f"put a space after the colon: `{start}: {key[len(start) + 1 :]}`"
@@ -86,9 +86,9 @@ def _unknown_key(fault: Fault, key: str, span: Span, missing: Sequence[str]) -> 
 
 def _meant(key: str, level: Level, missing: Sequence[str]) -> str | None:
     """The missing key that an unknown one stands for, as far as one can tell."""
-    if key in FOREIGN.get(level, {}):
-        return FOREIGN[level][key][0]
-    if key in LATER.get(level, ()):
+    if other := foreign(key, level):
+        return other[0]
+    if is_later(key, level):
         # Three of them are other kinds of work, and two other kinds of subscription.
         return {
             "flow": "handler",

@@ -34,10 +34,6 @@ _SENTENCES = (
     ("Invalid statement", "this line is neither `key = value` nor `[table]`"),
     ("Expected '=' after a key", "a `=` is missing after the key"),
     ("Invalid value", "this is no value of TOML; put text in quotes"),
-    ("Unclosed array", "the list is not closed with `]`"),
-    ("Unclosed inline table", "the inline table is not closed with `}`"),
-    ("Unterminated string", "the quote is not closed"),
-    ("Illegal character '\\n'", "the quote is not closed on its line"),
     ("Expected newline or end of document", "something follows the value on its line; put text in quotes"),
     ("Invalid initial character for a key part", "a key cannot begin like this; put it in quotes"),
     ("Exceeds the limit", "a number of this file has too many digits"),
@@ -63,7 +59,12 @@ def read_toml(file: str, text: str) -> Reading:
     try:
         data = tomllib.loads(text)
     except ValueError as error:
-        return Reading(None, (_explain(file, text, str(error)),))
+        found = (
+            _explain(file, text, str(error))
+            if scan.unclosed is None
+            else _unclosed(text, places, scan.unclosed)
+        )
+        return Reading(None, (found,))
     if not data:
         return Reading(None, (empty_file(file),))
     nodes = _Nodes(places, scan)
@@ -99,6 +100,16 @@ class _Nodes:
         # A table that is made by headers stands in no one place: its key has to do.
         place = self._scan.values.get(path) or self._scan.keys[path]
         return self._places.span(*place)
+
+
+def _unclosed(text: str, places: Places, start: int) -> Diagnostic:
+    sign = text[start]
+    if sign in "[{":
+        help = "close it with `]`" if sign == "[" else "close it with `}` on the same line"
+        message = f"the `{sign}` that opens here is not closed, or a comma is missing in it"
+        return Diagnostic("error", "FE011", message, places.span(start, start + 1), help)
+    message = f"the quote {sign} that opens here is not closed on its line"
+    return Diagnostic("error", "FE010", message, places.span(start, start + 1))
 
 
 def _explain(file: str, text: str, problem: str) -> Diagnostic:

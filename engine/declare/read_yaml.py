@@ -159,7 +159,7 @@ class _Composer:
             case yaml.ScalarEvent():
                 self._refuse_tag(event)
                 self.last_value_at = _at(event.start_mark)
-                is_plain = event.implicit[0]
+                is_plain = event.implicit[0] and event.tag is None
                 value = resolve(event.value) if is_plain else event.value
                 composed = _Composed(ScalarNode(value, self._content_span(event)), 1, 1)
                 if event.anchor is not None:

@@ -69,11 +69,13 @@ class Scan:
         keys: Where the key that leads to a value stands, by the value's path.
         values: Where a value stands, by its path; tables with a header have none.
         duplicates: Keys and tables that are defined again.
+        unclosed: Where a bracket or a quote opens that is not closed, or None.
     """
 
     keys: dict[Path, Range] = field(default_factory=dict)
     values: dict[Path, Range] = field(default_factory=dict)
     duplicates: list[Twice] = field(default_factory=list)
+    unclosed: int | None = None
 
 
 def scan_toml(text: str) -> Scan:
@@ -191,6 +193,8 @@ class _Scanner:
             self._inline_table(path)
         elif found := _STRING.match(self._text, start):
             self._at = found.end()
+        elif self._text.startswith(("'", '"'), start):
+            raise self._lost_in(start)
         elif found := _BARE_VALUE.match(self._text, start):
             self._at = start + len(found[0].rstrip())
         else:
@@ -198,32 +202,39 @@ class _Scanner:
         self.scan.values[path] = (start, self._at)
 
     def _list(self, path: Path) -> None:
+        start = self._at
         self._at += 1
         number = 0
-        while not self._closes("]"):
+        while not self._closes("]", start):
             self._value((*path, number))
             number += 1
-            self._comma_before("]")
+            self._comma_before("]", start)
 
     def _inline_table(self, path: Path) -> None:
+        start = self._at
         self._at += 1
-        while not self._closes("}"):
+        while not self._closes("}", start):
             self._key_and_value(path)
-            self._comma_before("}")
+            self._comma_before("}", start)
 
-    def _closes(self, bracket: str) -> bool:
-        self._skip(_SPACE_AND_LINES)
+    def _closes(self, bracket: str, start: int) -> bool:
+        if self._skip(_SPACE_AND_LINES) >= len(self._text):
+            raise self._lost_in(start)
         if not self._text.startswith(bracket, self._at):
             return False
         self._at += 1
         return True
 
-    def _comma_before(self, bracket: str) -> None:
+    def _comma_before(self, bracket: str, start: int) -> None:
         self._skip(_SPACE_AND_LINES)
         if self._text.startswith(",", self._at):
             self._at += 1
         elif not self._text.startswith(bracket, self._at):
-            raise _Lost
+            raise self._lost_in(start)
+
+    def _lost_in(self, start: int) -> _Lost:
+        self.scan.unclosed = start
+        return _Lost()
 
     def _skip(self, space: re.Pattern[str]) -> int:
         found = space.match(self._text, self._at)

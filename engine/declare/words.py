@@ -12,89 +12,56 @@ from typing import Literal
 Level = Literal["flow", "step", "defaults", "subscribes", "labels"]
 
 #: Keys of the language that this version does not serve yet.
-LATER: Mapping[Level, frozenset[str]] = {
-    "flow": frozenset({"version", "input", "events", "timeout", "max_runs", "triggers", "retry", "queue"}),
-    "step": frozenset(
-        {
-            "when",
-            "otherwise",
-            "concurrency",
-            "limiter",
-            "retry",
-            "timeout",
-            "priority",
-            "on_failure",
-            "for_each",
-            "flow",
-            "wait",
-            "approval",
-            "compensate",
-            "unique",
-            "loop",
-            "input",
-        }
+LATER: Mapping[Level, tuple[str, ...]] = {
+    "flow": ("version", "input", "events", "timeout", "max_runs", "triggers", "queue"),
+    "step": (
+        *("when", "otherwise", "concurrency", "limiter", "retry", "timeout", "priority", "on_failure"),
+        *("for_each", "flow", "input", "wait", "approval", "compensate", "unique", "loop"),
     ),
-    "defaults": frozenset({"retry", "timeout"}),
-    "subscribes": frozenset({"all", "collect"}),
+    "defaults": ("retry", "timeout"),
+    "subscribes": ("all", "collect"),
 }
 
-_TRIGGER = (
+_NOT_YET = "`{key}` is not supported yet by this version of flowengine"
+_AFTER = (
     "a step is triggered by an event: list it under `emits` of the step before, and here write `subscribes`"
 )
-_HANDLER = "write `handler: module:function`"
+_STEPS = "write `steps:`, and under it each step as `name: {{handler: module:function}}`"
 
-#: Another engine's word → the key that it means here, and what to write.
-FOREIGN: Mapping[Level, Mapping[str, tuple[str, str]]] = {
-    "flow": {
-        **dict.fromkeys(("name", "id", "workflow", "pipeline", "dag"), ("flow", "write `flow: <name>`")),
-        **dict.fromkeys(
-            ("jobs", "tasks", "nodes", "stages", "states", "activities"),
-            ("steps", "write `steps:`, and under it each step as `name: {handler: module:function}`"),
-        ),
-        **dict.fromkeys(
-            ("on", "trigger", "cron", "schedule"),
-            ("triggers", "this version cannot start runs by itself yet; start them with `flowengine run`"),
-        ),
-        "tags": ("labels", "write `labels:` with `key: value` under it"),
-    },
-    "step": {
-        **dict.fromkeys(
-            ("needs", "need", "depends_on", "dependsOn", "depends", "requires", "after", "upstream"),
-            ("subscribes", _TRIGGER),
-        ),
-        **dict.fromkeys(
-            ("on", "trigger", "triggers", "listens", "subscribe", "event"),
-            ("subscribes", "write `subscribes: <event>`"),
-        ),
-        **dict.fromkeys(
-            ("uses", "run", "task", "function", "action", "call", "command", "script", "callable", "worker"),
-            ("handler", _HANDLER),
-        ),
-        **dict.fromkeys(
-            ("publishes", "produces", "outputs", "emit", "next"), ("emits", "write `emits: [<event>]`")
-        ),
-        **dict.fromkeys(
-            ("name", "id"), ("", "the step's name is the key that it stands under under `steps`")
-        ),
-        **dict.fromkeys(("task_queue", "taskQueue", "topic"), ("queue", "write `queue: <name>`")),
-        **dict.fromkeys(
-            ("retries", "max_retries", "attempts"),
-            ("retry", "retries are not supported yet by this version of flowengine"),
-        ),
-        **dict.fromkeys(
-            ("if", "condition"), ("when", "conditions are not supported yet by this version of flowengine")
-        ),
-        **dict.fromkeys(
-            ("rate_limit", "rateLimit"),
-            ("limiter", "limits are not supported yet by this version of flowengine"),
-        ),
-        **dict.fromkeys(
-            ("cron", "schedule"),
-            ("triggers", "this version cannot start runs by itself yet; start them with `flowengine run`"),
-        ),
-    },
-    "subscribes": {
-        "or": ("any", "write `{any: [a, b]}`"),
-        "and": ("all", "waiting for several events is not supported yet by this version of flowengine"),
-    },
-}
+#: Level, words of other engines, the key that they mean here or "", what to say of `key`.
+_ROWS: tuple[tuple[Level, str, str, str], ...] = (
+    ("flow", "name id workflow pipeline dag", "flow", "write `flow: <name>`"),
+    ("flow", "jobs tasks nodes stages states activities", "steps", _STEPS),
+    ("flow", "tags", "labels", "write `labels:` with `name: text` under it"),
+    ("flow", "on trigger cron schedule", "triggers", _NOT_YET),
+    ("step", "needs need depends_on dependsOn depends requires after upstream", "subscribes", _AFTER),
+    ("step", "on trigger triggers listens event", "subscribes", "write `subscribes: <event>`"),
+    (
+        "step",
+        "uses run task function action call command script",
+        "handler",
+        "write `handler: module:function`",
+    ),
+    ("step", "publishes produces outputs next", "emits", "write `emits: [<event>]`"),
+    ("step", "name id", "", "the step's name is the key that it stands under in `steps`"),
+    ("step", "task_queue taskQueue topic", "queue", "write `queue: <name>`"),
+    ("step", "retries max_retries attempts", "retry", _NOT_YET),
+    ("step", "if condition", "when", _NOT_YET),
+    ("step", "rate_limit rateLimit", "limiter", _NOT_YET),
+    ("step", "cron schedule", "triggers", _NOT_YET),
+    ("subscribes", "or", "any", "write `{{any: [a, b]}}`"),
+    ("subscribes", "and", "all", _NOT_YET),
+)
+
+
+def foreign(word: str, level: Level) -> tuple[str, str] | None:
+    """The key that another engine's word means at a level, or "", and what to say of it; or None."""
+    for row_level, words, key, advice in _ROWS:
+        if row_level == level and word in words.split():
+            return key, advice.format(key=key)
+    return None
+
+
+def is_later(key: str, level: Level) -> bool:
+    """Whether the language has this key at a level, but this version does not serve it."""
+    return key in LATER.get(level, ())
