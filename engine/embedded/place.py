@@ -37,11 +37,16 @@ def make_folder(root: Path) -> Path:
     return folder
 
 
-def choose_socket(folder: Path) -> Path:
+def choose_socket(folder: Path, last: Path | None = None) -> Path:
     """Choose the socket's path: short, private to this user, one for each project.
 
     The folder's identity is part of the name: a project that was moved takes its
     running server along, and another one may stand where it stood.
+
+    Args:
+        folder: The project's `.flowengine/`.
+        last: The path of the server before this one, whose members may still look there: it is
+            chosen again if it is this folder's and can be used from here.
 
     Raises:
         EmbeddedServerError: No folder for sockets is both private and short enough.
@@ -49,6 +54,8 @@ def choose_socket(folder: Path) -> Path:
     status = folder.stat()
     identity = f"{folder.resolve()} {status.st_dev} {status.st_ino}"
     name = hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:16] + ".sock"
+    if last is not None and last.name == name and _is_private(last.parent):
+        return last
     for runtime in _runtime_folders():
         path = runtime / name
         if len(os.fsencode(path)) <= _SOCKET_PATH_MAX_BYTES and _is_private(runtime):

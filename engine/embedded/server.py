@@ -158,7 +158,7 @@ class EmbeddedServer:
                 if free is not None and has_started:
                     raise self._start_failure("")
                 if free is not None:
-                    socket_path = choose_socket(folder)
+                    socket_path = choose_socket(folder, noted)
                     socket_path.unlink(missing_ok=True)
                     note.write_bytes(os.fsencode(socket_path))
                     self._start_server(free, socket_path)

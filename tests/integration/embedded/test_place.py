@@ -58,6 +58,16 @@ def test_a_folder_that_others_could_reach_is_passed_over(tmp_path, short, kind):
     assert choose_socket(tmp_path).parent == Path("/tmp") / f"flowengine-{os.getuid()}"
 
 
+def test_the_last_place_is_chosen_again_if_it_is_this_folders(tmp_path, short, monkeypatch):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    last = choose_socket(tmp_path / "a")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
+
+    assert choose_socket(tmp_path / "a", last) == last
+    assert choose_socket(tmp_path / "b", last).parent == short / "flowengine"
+
+
 def test_the_name_is_the_same_for_every_way_to_the_folder(tmp_path, short):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")

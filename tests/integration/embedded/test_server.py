@@ -183,6 +183,21 @@ def test_a_member_that_finds_the_server_dead_joins_again(tmp_path):
         assert other.leave() is True
 
 
+def test_a_server_that_is_started_again_elsewhere_is_found_at_its_old_place(tmp_path):
+    """Members connect to a path: a new server under another one would be lost to them."""
+    runtime = tmp_path / "runtime"
+    runtime.mkdir(mode=0o700)
+    with EmbeddedServer(tmp_path) as server:
+        os.kill(pid_of(server), signal.SIGKILL)
+        other = member(tmp_path, "stay", XDG_RUNTIME_DIR=str(runtime), TMPDIR=str(runtime))
+        assert other.stdout.readline() == "joined\n"
+
+        with client_of(server) as client:
+            assert client.ping()
+        other.kill()
+        close(other)
+
+
 @pytest.mark.parametrize("mode", ["die-while-starting", "die-before-starting"])
 def test_what_a_killed_starter_left_is_repaired_by_the_next(tmp_path, mode):
     assert close(member(tmp_path, mode)) == -signal.SIGKILL
