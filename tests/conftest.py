@@ -15,11 +15,16 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from engine.embedded.probe import server_state
 from engine.embedded.server import EmbeddedServer
 from tests.support.wait import wait_until
+
+# No test asserts a wall-clock time, and examples run on whatever else the machine does.
+hypothesis.settings.register_profile("flowengine", deadline=None)
+hypothesis.settings.load_profile("flowengine")
 
 _numbers = itertools.count(1)
 
