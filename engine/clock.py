@@ -50,3 +50,22 @@ def new_run_id() -> str:
 def new_worker_id() -> str:
     """A new worker id, unique for ever: leases carry it, so it must never be reused."""
     return new_run_id()
+
+
+class ServerClock:
+    """Another machine's wall clock, estimated from its answers and this machine's monotonic clock.
+
+    A worker stamps events with Redis's time, so that timelines of a run agree whoever
+    worked on it. Before the first answer it is this machine's wall clock.
+    """
+
+    def __init__(self) -> None:
+        self._offset_ms = now_ms() - monotonic_ms()
+
+    def learn(self, server_ms: int, *, sent_ms: float, received_ms: float) -> None:
+        """Correct the estimate: the server said `server_ms` between two monotonic times."""
+        self._offset_ms = server_ms - (sent_ms + received_ms) / 2
+
+    def now_ms(self) -> int:
+        """The server's time by the last estimate, in milliseconds since the epoch."""
+        return int(monotonic_ms() + self._offset_ms)

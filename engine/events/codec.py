@@ -7,6 +7,7 @@ the script decided, and are merged into the envelope's `data` here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -31,9 +32,23 @@ def encode_json(value: Any) -> bytes:
         PayloadError: The value has a part that JSON cannot say.
     """
     try:
-        return orjson.dumps(value)
+        raw = orjson.dumps(value)
     except TypeError as error:
         raise PayloadError(f"{error}: only JSON values can be recorded") from error
+    # The encoder writes NaN and infinities as null: a value that would change on its way is refused.
+    if b"null" in raw and _has_no_number(value):
+        raise PayloadError("a number that is not finite (NaN or infinity) is no JSON value")
+    return raw
+
+
+def _has_no_number(value: Any) -> bool:
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if isinstance(value, dict):
+        return any(_has_no_number(item) for item in value.values())
+    if isinstance(value, list | tuple):
+        return any(_has_no_number(item) for item in value)
+    return False
 
 
 def decode_json(raw: bytes) -> Any:

@@ -153,7 +153,9 @@ class RunState:
         if activation is None:
             raise CorruptEvent(f"event {event.id}: {event.step_id} was never made due")
         if event.type in state.ACTIVATION[state.RUNNING] and not activation.is_open:
-            raise CorruptEvent(f"event {event.id}: {event.type} of {event.step_id}, which is {activation.state}")
+            raise CorruptEvent(
+                f"event {event.id}: {event.type} of {event.step_id}, which is {activation.state}"
+            )
         return activation
 
     def _move(self, activation: Activation, event: Event) -> None:

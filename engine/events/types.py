@@ -31,17 +31,21 @@ TERMINAL: Final = frozenset({FLOW_COMPLETED, FLOW_FAILED, FLOW_CANCELLED})
 SETTLING: Final = frozenset({STEP_COMPLETED, STEP_FAILED, STEP_SKIPPED})
 
 #: Every type that this release writes; readers keep types that they do not know.
-ALL_TYPES: Final = TERMINAL | SETTLING | {
-    FLOW_START,
-    FLOW_CANCELLING,
-    STEP_STARTED,
-    STEP_RETRY,
-    STEP_LOST,
-    STEP_UNROUTABLE,
-    LOG,
-    EMIT,
-    STATE,
-}
+ALL_TYPES: Final = (
+    TERMINAL
+    | SETTLING
+    | {
+        FLOW_START,
+        FLOW_CANCELLING,
+        STEP_STARTED,
+        STEP_RETRY,
+        STEP_LOST,
+        STEP_UNROUTABLE,
+        LOG,
+        EMIT,
+        STATE,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

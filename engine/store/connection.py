@@ -27,6 +27,18 @@ CONNECT_TIMEOUT_S: Final = 3.0
 #: Times that the pooled client sends a command again; every script knows its second call.
 _RESENDS: Final = 2
 
+#: Beginnings of answers of a server that will serve the same call later.
+_PASSING: Final = (
+    "BUSY",
+    "MISCONF",
+    "NOREPLICAS",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "READONLY",
+    "LOADING",
+)
+
 #: An operation and its arguments.
 Call = tuple[str, Sequence[Any]]
 
@@ -39,8 +51,10 @@ def translate(error: redis.RedisError, address: str) -> StoreError:
         )
     if isinstance(error, redis.exceptions.AuthenticationError | redis.exceptions.NoPermissionError):
         return StoreUnfit(f"Redis at {address} refuses this user: {error}")
-    if isinstance(error, redis.ConnectionError | redis.TimeoutError | redis.exceptions.ReadOnlyError):
+    if isinstance(error, redis.ConnectionError | redis.TimeoutError):
         return StoreUnavailable(f"Redis at {address} cannot be reached: {_reason(error)}")
+    if isinstance(error, redis.exceptions.ReadOnlyError) or str(error).startswith(_PASSING):
+        return StoreUnavailable(f"Redis at {address} cannot serve writes at the moment: {_reason(error)}")
     return StoreError(f"Redis at {address} refused a command: {error}")
 
 
@@ -55,7 +69,6 @@ class Store:
     Attributes:
         keys: Its keys.
         address: Its place for messages, without a password.
-        client: The pooled driver; use it inside `talking`.
         warnings: What the boot check found that does not stop work.
     """
 
@@ -89,7 +102,7 @@ class Store:
             pool = self._pool(COMMAND_TIMEOUT_S, Retry(ExponentialBackoff(cap=0.5, base=0.05), _RESENDS))
         except ValueError as error:
             raise StoreUnfit(f"`{address}` is no address of a Redis: {error}") from error
-        self.client = redis.Redis(connection_pool=pool)
+        self._client = redis.Redis(connection_pool=pool)
 
     def _pool(self, timeout_s: float, retry: Retry) -> redis.ConnectionPool:
         return redis.ConnectionPool.from_url(
@@ -101,14 +114,14 @@ class Store:
         )
 
     @contextmanager
-    def talking(self) -> Iterator[redis.Redis]:
-        """The pooled driver, its errors translated.
+    def talking(self) -> Iterator[Any]:
+        """The pooled driver, its errors translated; its answers are bytes.
 
         Raises:
             StoreError: As `translate` says.
         """
         try:
-            yield self.client
+            yield self._client
         except redis.RedisError as error:
             raise translate(error, self.address) from error
 
@@ -132,8 +145,12 @@ class Store:
 
     def close(self) -> None:
         """Close the pool; channels are closed by their owners."""
-        self.client.close()
-        self.client.connection_pool.disconnect()
+        self._client.close()
+        self._client.connection_pool.disconnect()
+
+
+class ScriptsUnknown(StoreUnavailable):
+    """The server does not know the scripts, as after a restart; the calls have to be sent again."""
 
 
 class Channel:
@@ -147,6 +164,7 @@ class Channel:
         self._pool = pool
         self._connection: Any = None
         self._was_lost = False
+        self._has_to_load = False
 
     def command(self, *args: Any) -> Any:
         """Send one command and read its answer.
@@ -154,70 +172,88 @@ class Channel:
         Raises:
             StoreError: As `translate` says.
         """
-        return self._exchange([args])[0]
+        self._send([args])
+        answer = self._receive()
+        if isinstance(answer, redis.RedisError):
+            raise translate(answer, self._store.address) from answer
+        return answer
 
     def call(self, name: str, *args: Any) -> Any:
-        """Call one script.
+        """Call one script and read its answer.
 
         Raises:
             StoreError: As `translate` says.
         """
-        answer = self.batch([(name, args)])[0]
+        try:
+            self.send([(name, args)])
+            answer = self.receive()
+        except ScriptsUnknown:
+            self.send([(name, args)])
+            answer = self.receive()
         if isinstance(answer, StoreError):
             raise answer
         return answer
 
-    def batch(self, calls: Sequence[Call]) -> list[Any]:
-        """Call several scripts in one go.
-
-        Returns:
-            An answer for each call; a `StoreError` where the server refused that one.
+    def send(self, calls: Sequence[Call]) -> None:
+        """Send calls of scripts in one go; each wants a `receive` later, in the same order.
 
         Raises:
             StoreUnavailable: The connection was lost: which calls have run is not known.
         """
-        answers = self._exchange([self._evalsha(call) for call in calls], keep_errors=True)
-        unknown = [k for k, answer in enumerate(answers) if isinstance(answer, redis.exceptions.NoScriptError)]
-        if unknown:
-            texts = {self._store.scripts[calls[k][0]].text for k in unknown}
-            self._exchange([("SCRIPT", "LOAD", text) for text in texts])
-            again = self._exchange([self._evalsha(calls[k]) for k in unknown], keep_errors=True)
-            for k, answer in zip(unknown, again, strict=True):
-                answers[k] = answer
-        return [
-            translate(answer, self._store.address) if isinstance(answer, redis.RedisError) else answer for answer in answers
-        ]
+        if self._has_to_load:
+            for script in self._store.scripts.values():
+                self.command("SCRIPT", "LOAD", script.text)
+            self._has_to_load = False
+        prefix, scripts = self._store.keys.prefix, self._store.scripts
+        self._send([("EVALSHA", scripts[name].sha, 1, prefix, *args) for name, args in calls])
 
-    def _evalsha(self, call: Call) -> tuple[Any, ...]:
-        return ("EVALSHA", self._store.scripts[call[0]].sha, 1, self._store.keys.prefix, *call[1])
+    def receive(self) -> Any:
+        """The answer to the oldest call that has none yet, or the `StoreError` of a call that was refused.
 
-    def _exchange(self, commands: Sequence[Sequence[Any]], *, keep_errors: bool = False) -> list[Any]:
-        answers: list[Any] = []
+        Raises:
+            ScriptsUnknown: The server has lost the scripts; nothing that is still unanswered counts as sent.
+            StoreUnavailable: The connection was lost: which calls have run is not known.
+        """
+        answer = self._receive()
+        if isinstance(answer, redis.exceptions.NoScriptError):
+            self._has_to_load = True
+            self.close()
+            raise ScriptsUnknown(
+                f"Redis at {self._store.address} has lost the scripts; they are loaded again"
+            )
+        return translate(answer, self._store.address) if isinstance(answer, redis.RedisError) else answer
+
+    def _send(self, commands: Sequence[Sequence[Any]]) -> None:
         try:
             connection = self._connected()
             connection.send_packed_command(connection.pack_commands(commands))
-            for _ in commands:
-                try:
-                    answers.append(connection.read_response())
-                except redis.ResponseError as error:
-                    answers.append(error)
         except (redis.RedisError, OSError) as error:
-            self.close()
-            self._was_lost = True
-            lost = error if isinstance(error, redis.RedisError) else redis.ConnectionError(str(error))
-            raise translate(lost, self._store.address) from error
-        if not keep_errors:
-            for answer in answers:
-                if isinstance(answer, redis.RedisError):
-                    raise translate(answer, self._store.address) from answer
-        return answers
+            raise self._lost(error) from error
+
+    def _receive(self) -> Any:
+        if self._connection is None:
+            raise self._lost(redis.ConnectionError("the connection is closed"))
+        try:
+            return self._connection.read_response()
+        except redis.ResponseError as error:
+            return error
+        except (redis.RedisError, OSError) as error:
+            raise self._lost(error) from error
+
+    def _lost(self, error: Exception) -> StoreError:
+        self.close()
+        self._was_lost = True
+        return translate(
+            error if isinstance(error, redis.RedisError) else redis.ConnectionError(str(error)),
+            self._store.address,
+        )
 
     def _connected(self) -> Any:
         if self._connection is None:
             if self._was_lost and self._store.on_lost is not None:
                 self._store.on_lost()
             connection = self._pool.make_connection()
-            connection.connect()
+            connection.connect()  # type: ignore[no-untyped-call]
             self._connection = connection
             self._was_lost = False
         return self._connection

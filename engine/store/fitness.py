@@ -39,7 +39,9 @@ def check(store: Store) -> list[str]:
         )
     _check_format(store)
     if not info.get("aof_enabled"):
-        return [f"Redis at {store.address} keeps no append-only file: a restart may lose runs (set `appendonly yes`)"]
+        return [
+            f"Redis at {store.address} keeps no append-only file: a restart may lose runs (set `appendonly yes`)"
+        ]
     return []
 
 
@@ -50,7 +52,9 @@ def _check_version(store: Store, info: dict[str, Any]) -> None:
     oldest = _OLDEST[name]
     if not numbers or (int(numbers[1]), int(numbers[2])) < oldest:
         wanted = ".".join(map(str, oldest))
-        raise StoreUnfit(f"{name.capitalize()} {text} at {store.address} is too old: {wanted} or newer is needed")
+        raise StoreUnfit(
+            f"{name.capitalize()} {text} at {store.address} is too old: {wanted} or newer is needed"
+        )
 
 
 def _check_format(store: Store) -> None:

@@ -53,7 +53,9 @@ class RunIndex:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def list(self, *, flow: str | None = None, status: str | None = None, limit: int = 50) -> list[RunSummary]:
+    def list(
+        self, *, flow: str | None = None, status: str | None = None, limit: int = 50
+    ) -> Sequence[RunSummary]:
         """Runs, newest first, at most `limit`, of a flow or a status or both."""
         if flow is None:
             return self._summaries(self._by_status([status] if status else STATUSES, limit))
@@ -93,10 +95,12 @@ class RunIndex:
             raise RunNotFound(f"there is no run `{beginning}` in the store at {self._store.address}")
         if len(found) > 1:
             some = ", ".join(found[:5])
-            raise FlowEngineError(f"`{beginning}` is the beginning of {len(found)} run ids ({some}): write more of it")
+            raise FlowEngineError(
+                f"`{beginning}` is the beginning of {len(found)} run ids ({some}): write more of it"
+            )
         return found[0]
 
-    def _by_status(self, statuses: Sequence[str], count: int) -> list[str]:
+    def _by_status(self, statuses: Sequence[str], count: int) -> Sequence[str]:
         """The newest run ids among some statuses, at most `count`."""
         with self._store.talking() as client:
             pipeline = client.pipeline(transaction=False)
@@ -106,7 +110,7 @@ class RunIndex:
         scored = {run_id.decode(): score for answer in answers for run_id, score in answer}
         return sorted(scored, key=lambda run_id: (-scored[run_id], run_id))[:count]
 
-    def _summaries(self, run_ids: Sequence[str]) -> list[RunSummary]:
+    def _summaries(self, run_ids: Sequence[str]) -> Sequence[RunSummary]:
         found = []
         for start in range(0, len(run_ids), _PAGE):
             page = run_ids[start : start + _PAGE]
@@ -115,7 +119,9 @@ class RunIndex:
                 for run_id in page:
                     pipeline.hmget(self._store.keys.run(run_id), _FIELDS)
                 answers = pipeline.execute()
-            found += [_summary(run_id, values) for run_id, values in zip(page, answers, strict=True) if values[0]]
+            found += [
+                _summary(run_id, values) for run_id, values in zip(page, answers, strict=True) if values[0]
+            ]
         return found
 
 

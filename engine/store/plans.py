@@ -54,9 +54,11 @@ class Plans:
             FlowNotFound: No worker has ever served this flow in this store.
         """
         with self._store.talking() as client:
-            version = client.get(self._store.keys.plan(flow))
+            version: bytes | None = client.get(self._store.keys.plan(flow))
         if version is None:
-            raise FlowNotFound(f"flow `{flow}` is not in the store at {self._store.address}: start a worker that serves it")
+            raise FlowNotFound(
+                f"flow `{flow}` is not in the store at {self._store.address}: start a worker that serves it"
+            )
         return version.decode()
 
     def read(self, flow: str, version: str) -> Mapping[str, Any]:
@@ -68,6 +70,8 @@ class Plans:
         with self._store.talking() as client:
             raw = client.get(self._store.keys.plan(flow, version))
         if raw is None:
-            raise VersionNotFound(f"version {version[:12]} of flow `{flow}` is not in the store at {self._store.address}")
+            raise VersionNotFound(
+                f"version {version[:12]} of flow `{flow}` is not in the store at {self._store.address}"
+            )
         plan: Mapping[str, Any] = decode_json(raw)["plan"]
         return plan

@@ -7,8 +7,7 @@ header. Those that a worker sends over a channel of its own come as `Call` value
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from .connection import Call
 
@@ -22,8 +21,7 @@ SWEEP_LIMIT: Final = 100
 PROMOTE_LIMIT: Final = 200
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LeasedJob:
+class LeasedJob(NamedTuple):
     """A job in the hands of this process.
 
     Attributes:

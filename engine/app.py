@@ -1,0 +1,105 @@
+"""The one place where objects meet; importing it does nothing."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from engine import __version__
+from engine.compile.build import Built
+from engine.compile.link import link
+from engine.embedded.server import EmbeddedServer
+from engine.execution.context import PrintsToLog, RecordsToLog
+from engine.registry.pins import Pins
+from engine.registry.plans import Registry
+from engine.settings import Settings
+from engine.store.connection import Store
+from engine.store.fitness import check
+from engine.store.plans import Plans
+from engine.worker.process import Limits, WorkerProcess
+
+#: Exit code of a process whose vital thread died.
+EXIT_BUG = 70
+
+
+@contextmanager
+def open_store(settings: Settings, root: Path) -> Iterator[Store]:
+    """The store that the settings name, looked at once; the project's own server where they name none.
+
+    Raises:
+        EmbeddedServerError: The project's server cannot be started or joined.
+        StoreUnavailable: The named server cannot be reached.
+        StoreUnfit: Work must not be trusted to it.
+    """
+    if settings.redis.is_embedded:
+        with EmbeddedServer(root) as server, _checked(settings, server.url, server.rejoin) as store:
+            yield store
+    else:
+        with _checked(settings, settings.redis.connection_url, None) as store:
+            yield store
+
+
+@contextmanager
+def _checked(settings: Settings, url: str, on_lost: Callable[[], None] | None) -> Iterator[Store]:
+    store = Store(
+        url,
+        address=settings.redis.address,
+        prefix=settings.redis.prefix,
+        events_max_len=settings.event_store.trim_max_len,
+        on_lost=on_lost,
+    )
+    try:
+        store.warnings = check(store)
+        yield store
+    finally:
+        store.close()
+
+
+def open_worker(
+    store: Store, settings: Settings, built: Built, *, died: Callable[[str], None] | None = None
+) -> WorkerProcess:
+    """A worker for the flows that were built with their handlers; not started.
+
+    From here on, log records that handlers make are `log` events of their runs, and so is what
+    they print where the settings say so.
+
+    Args:
+        store: Where the work is.
+        settings: Threads, lease and limits.
+        built: The flows.
+        died: Told why the worker cannot go on; by default the process ends at once, with 70.
+    """
+    registry = Registry()
+    registry.swap(built.plans, built.handlers)
+    _capture(settings)
+    return WorkerProcess(
+        store,
+        registry=registry,
+        pins=Pins(registry, Plans(store), link),
+        limits=Limits(
+            threads=settings.worker.threads,
+            lease_ms=settings.worker.lease_ms,
+            max_deliveries=settings.worker.max_deliveries,
+            payload_bytes=settings.limits.payload_bytes,
+            release=__version__,
+        ),
+        died=died or _die,
+    )
+
+
+def _die(why: str) -> None:
+    """End the process without ceremony: what it holds is taken over when its leases are over."""
+    print(f"flowengine: {why}; the process ends", file=sys.stderr, flush=True)
+    os._exit(EXIT_BUG)
+
+
+def _capture(settings: Settings) -> None:
+    root = logging.getLogger()
+    if not any(isinstance(handler, RecordsToLog) for handler in root.handlers):
+        root.addHandler(RecordsToLog())
+    if settings.worker.log_prints and not isinstance(sys.stdout, PrintsToLog):
+        sys.stdout = PrintsToLog(sys.stdout)

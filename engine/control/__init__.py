@@ -1,0 +1,1 @@
+"""Asking for things: starting runs, putting versions in force."""

@@ -1,0 +1,1 @@
+"""A step's life, from the job in hand to the settlement handed over."""

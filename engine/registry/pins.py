@@ -1,0 +1,60 @@
+"""The plans that runs are pinned to, which may be older or newer than the ones in force here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+from typing import Final
+
+from engine.compile.plan import Plan
+from engine.errors import FlowNotFound
+from engine.store.plans import Plans
+
+from .plans import Handler, LinkedPlan, Registry
+
+#: Pinned plans that are kept linked, at most; the oldest goes first and is read again when asked for.
+_KEPT: Final = 200
+
+
+class Pins:
+    """Finds the plan of a run by flow and version."""
+
+    def __init__(self, registry: Registry, plans: Plans, link: Callable[[str], Handler]) -> None:
+        """Prepare.
+
+        Args:
+            registry: The plans in force.
+            plans: The plans in the store.
+            link: Import path → function; raises `HandlerError`.
+        """
+        self._registry = registry
+        self._plans = plans
+        self._link = link
+        self._lock = Lock()
+        self._pinned: dict[tuple[str, str], LinkedPlan] = {}
+
+    def get(self, flow: str, version: str) -> LinkedPlan:
+        """The plan that a run is pinned to, with its handlers.
+
+        Raises:
+            VersionNotFound: It is neither here nor in the store.
+            HandlerError: The code that this process has loaded lacks one of its handlers.
+            StoreError: The store cannot be read.
+        """
+        try:
+            in_force = self._registry.in_force(flow)
+        except FlowNotFound:
+            in_force = None
+        if in_force is not None and in_force.plan.version == version:
+            return in_force
+        with self._lock:
+            pinned = self._pinned.get((flow, version))
+            if pinned is None:
+                plan = Plan.from_dict(self._plans.read(flow, version), version)
+                pinned = LinkedPlan.link(
+                    plan, {step.handler: self._link(step.handler) for step in plan.steps.values()}
+                )
+                self._pinned[flow, version] = pinned
+                while len(self._pinned) > _KEPT:
+                    del self._pinned[next(iter(self._pinned))]
+            return pinned

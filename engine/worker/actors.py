@@ -1,0 +1,161 @@
+"""One Dramatiq actor a step, made once per name; each looks its plan up when it runs."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from typing import Final
+
+from dramatiq import Actor, Broker
+
+from engine.compile.plan import Plan
+from engine.errors import HandlerError, StoreError, VersionNotFound
+from engine.events.codec import encode_json
+from engine.execution.attempt import Attempt, Phase
+from engine.execution.execute import Environment, Settlement, execute, failure, skip
+from engine.registry.pins import Pins
+from engine.registry.plans import LinkedPlan
+from engine.store import queue
+
+from .broker import STEPS_QUEUE, actor_name
+from .committer import Committer
+from .leases import Leases, is_over
+
+logger = logging.getLogger("flowengine.worker")
+
+#: First and longest time for which a job that this process cannot serve is put off, in milliseconds.
+_FIRST_DELAY_MS: Final = 1_000
+_LONGEST_DELAY_MS: Final = 60_000
+
+#: Unroutable jobs that are remembered, so that each is recorded once; at most.
+_REMEMBERED: Final = 10_000
+
+#: Options of a step's actor. Its attempts are the engine's affair: Dramatiq neither retries nor times them, and a
+#: handler's exception is expected, since it is recorded before Dramatiq sees it.
+_OPTIONS: Final = {"max_retries": 0, "throws": Exception, "time_limit": float("inf")}
+
+
+class StepActors:
+    """Runs leased jobs as Dramatiq actors."""
+
+    def __init__(
+        self, *, pins: Pins, env: Environment, committer: Committer, leases: Leases, release_name: str
+    ) -> None:
+        """Prepare.
+
+        Args:
+            pins: Finds plans.
+            env: The process that executes.
+            committer: Takes settlements.
+            leases: What is held.
+            release_name: Version of the engine, for `step.unroutable`.
+        """
+        self._pins = pins
+        self._env = env
+        self._committer = committer
+        self._leases = leases
+        self._release_name = release_name
+        self._unroutable: OrderedDict[str, int] = OrderedDict()
+        self._broker: Broker | None = None
+
+    def bind(self, broker: Broker) -> None:
+        """Say where actors are declared."""
+        self._broker = broker
+
+    def declare(self, plan: Plan) -> None:
+        """Make the actors of a plan's steps."""
+        for step in plan.steps.values():
+            self._ensure(actor_name(plan.flow, step.name))
+
+    def prepare(self, attempt: Attempt) -> None:
+        """Make the actor of an attempt if there is none, as for a run that is pinned to another version."""
+        self._ensure(actor_name(attempt.job.flow, attempt.job.step))
+
+    def _ensure(self, name: str) -> None:
+        broker = self._broker
+        if broker is not None and name not in broker.actors:
+            Actor(
+                self.run,
+                broker=broker,
+                actor_name=name,
+                queue_name=STEPS_QUEUE,
+                priority=0,
+                options=dict(_OPTIONS),
+            )
+
+    def run(self, attempt: Attempt) -> None:
+        """Run one attempt, and hand its settlement over before anything else can go wrong."""
+        if is_over(attempt):
+            logger.warning(
+                "the lease of %s was over before it was started; it is left to others", attempt.job.id
+            )
+            attempt.phase = Phase.SETTLING
+            self._leases.give_back(attempt)
+            return
+        linked = self._plan_of(attempt)
+        if linked is None:
+            return
+        settlement = execute(attempt, linked, self._env)
+        self._committer.submit(attempt, settlement)
+        if settlement.error is not None:
+            raise settlement.error
+
+    def _plan_of(self, attempt: Attempt) -> LinkedPlan | None:
+        """The plan of an attempt's run; without one the job is put off, and None is answered."""
+        job = attempt.job
+        try:
+            linked = self._pins.get(job.flow, job.version)
+        except StoreError as error:
+            logger.warning("the plan of %s cannot be read: %s", job.id, error)
+            self.release(attempt, delay_ms=_FIRST_DELAY_MS)
+        except (VersionNotFound, HandlerError) as error:
+            self._put_off(attempt, str(error))
+        else:
+            return linked
+        return None
+
+    def _put_off(self, attempt: Attempt, reason: str) -> None:
+        """Give a job back that this process cannot serve; told once, tried again after longer and longer pauses."""
+        job_id = attempt.job.id
+        times = self._unroutable.pop(job_id, 0)
+        self._unroutable[job_id] = times + 1
+        if len(self._unroutable) > _REMEMBERED:
+            self._unroutable.popitem(last=False)
+        told = b""
+        if times == 0:
+            logger.error("%s cannot be served here: %s", job_id, reason)
+            told = encode_json(
+                {"worker": self._env.worker_id, "release": self._release_name, "reason": reason}
+            )
+        self.release(
+            attempt, delay_ms=min(_LONGEST_DELAY_MS, _FIRST_DELAY_MS * 2 ** min(times, 10)), unroutable=told
+        )
+
+    def release(self, attempt: Attempt, *, delay_ms: int = 0, unroutable: bytes = b"") -> None:
+        """Give an attempt back that was not started."""
+        if attempt.phase is Phase.SETTLING:
+            return
+        call = queue.release(attempt.job, delay_ms=delay_ms, unroutable=unroutable)
+        self._committer.submit(attempt, Settlement(lambda: call))
+
+    def unsettled(self, attempt: Attempt, was_rejected: bool) -> None:  # noqa: FBT001 - the shape of a callback
+        """Settle an attempt whose handler Dramatiq's middleware kept from running."""
+        linked = self._plan_of(attempt)
+        if linked is None:
+            return
+        if was_rejected:
+            error = RuntimeError("middleware rejected the message before the handler ran")
+            settlement = failure(attempt, self._env, error, cause="rejected by middleware")
+        else:
+            settlement = skip(attempt, linked.plan, self._env, "skipped by middleware")
+        self._committer.submit(attempt, settlement)
+
+    def exhausted(self, attempt: Attempt) -> None:
+        """Settle a job that was lost too often."""
+        job = attempt.job
+        error = RuntimeError(f"{job.losses} workers were lost while they ran this step")
+        self._committer.submit(attempt, failure(attempt, self._env, error, cause="worker lost"))
+
+    def refused(self, attempt: Attempt, why: str) -> Settlement:
+        """What replaces a settlement that the store will never accept."""
+        return failure(attempt, self._env, RuntimeError(why), cause=f"commit refused: {why}")

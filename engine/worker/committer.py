@@ -1,0 +1,287 @@
+"""The one thread that tells the store what happened.
+
+Theory of operation:
+
+1. Handlers' threads hand over settlements and go on; the ack is part of the settlement.
+   Everything that has been handed over meanwhile goes out as one pipeline, and the next one is
+   made while the server works at this one.
+2. Items are self-sufficient: each is known to the store by its token or the number of its
+   first event. So after any error all that were not answered are sent again, in order, and
+   neither their order nor a pipeline that ran in part matters.
+3. Answers are read one by one, and one item never holds up another. `OK`, `DUP`, `SETTLED`,
+   `FENCED`, `ENDED` and `GONE` mean that there is nothing more to do; `GAP n` that the events
+   from n on are wanted again; a passing trouble that the item is sent again. Anything else is
+   a refusal: the item is replaced, once, by a failure without the user's payload.
+4. An attempt is held, and its lease renewed, until its answer was read.
+5. Buffered events of a running attempt are reported after at most 10 ms, by this thread, if
+   no settlement has taken them along by then.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Condition
+from typing import Any, Final
+
+from engine.clock import monotonic_ms
+from engine.errors import StoreError, StoreFull, StoreUnavailable
+from engine.execution.attempt import Attempt, Phase
+from engine.execution.execute import Settlement
+from engine.store import ledger
+from engine.store.connection import Channel, ScriptsUnknown
+from engine.store.queue import LeasedJob, leased_job
+
+from .vital import Outage, VitalThread
+
+logger = logging.getLogger("flowengine.worker")
+
+#: Milliseconds that a buffered event may wait for a settlement to take it along.
+REPORT_AFTER_MS: Final = 10
+
+#: Items and bytes of one pipeline, at most; a larger item goes alone.
+BATCH_ITEMS: Final = 256
+BATCH_BYTES: Final = 4 * 1024 * 1024
+
+#: Pipelines on their way at once: the server works at one while the next is made ready.
+PIPELINES: Final = 2
+
+#: Bytes of large items that may wait to be sent; who brings more has to wait.
+BACKLOG_BYTES: Final = 32 * 1024 * 1024
+
+#: Bytes from which an item counts as large. Smaller ones are bounded by the room for jobs.
+LARGE_BYTES: Final = 64 * 1024
+
+#: Seconds between signs of life when there is nothing to do.
+_BEAT_S: Final = 0.5
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """Something to tell the store about an attempt.
+
+    Attributes:
+        attempt: The attempt.
+        content: What to tell.
+        is_report: Whether it only reports events, so that the attempt goes on.
+        is_fallback: Whether it stands in for a refused item.
+        sent_events: Number of the attempt's events that the last call covered.
+        sent_at_ms: Monotonic time at which it was first sent, from which a job that comes along is leased.
+    """
+
+    attempt: Attempt
+    content: Settlement
+    is_report: bool = False
+    is_fallback: bool = False
+    sent_events: int = 0
+    sent_at_ms: float = 0.0
+
+
+class Committer(VitalThread):
+    """Sends settlements and reports."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        *,
+        settled: Callable[[Attempt, LeasedJob | None, float], None],
+        fallback: Callable[[Attempt, str], Settlement],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            channel: A connection of its own.
+            settled: Called when an attempt needs nothing more, with the job that came along and the monotonic time at which
+                it was asked for.
+            fallback: Makes the failure that replaces a refused settlement, from the refusal.
+        """
+        super().__init__("committer")
+        self._channel = channel
+        self._settled = settled
+        self._fallback = fallback
+        self._inbox: SimpleQueue[Item | None] = SimpleQueue()
+        self._reports: deque[tuple[float, Attempt]] = deque()
+        self._is_dozing = False
+        self._backlog = Condition()
+        self._backlog_bytes = 0
+        self._outage = Outage(self)
+        self._sent: deque[deque[Item]] = deque()
+        self._again: list[Item] = []
+
+    def submit(self, attempt: Attempt, settlement: Settlement) -> None:
+        """Hand over a settlement; waits while too many bytes are on their way."""
+        attempt.phase = Phase.SETTLING
+        size = settlement.size
+        if size >= LARGE_BYTES:
+            with self._backlog:
+                self._backlog.wait_for(
+                    lambda: self._backlog_bytes == 0 or self._backlog_bytes + size <= BACKLOG_BYTES
+                )
+                self._backlog_bytes += size
+        self._inbox.put(Item(attempt, settlement))
+
+    def buffered(self, attempt: Attempt) -> None:
+        """Note that an attempt has an event that should be on its way soon."""
+        if attempt.report_is_due:
+            return
+        attempt.report_is_due = True
+        self._reports.append((monotonic_ms() + REPORT_AFTER_MS, attempt))
+        # Checked after the append, and set before the committer looks at the reports a last time: one of the two sees the other.
+        if self._is_dozing:
+            self._is_dozing = False
+            self._inbox.put(None)
+
+    def close(self) -> None:
+        """Ask for the end: the thread leaves when all that was handed over has been answered."""
+        self.stopping.set()
+        self._inbox.put(None)
+
+    def run(self) -> None:
+        """Send until the end is asked for and nothing is left."""
+        while True:
+            self.beat()
+            batch = self._again or self._next_batch()
+            self._again = []
+            try:
+                if batch:
+                    self._send(batch)
+                elif self._sent:
+                    self._read_answers()
+                elif self.stopping.is_set():
+                    break
+            except StoreError as error:
+                self._again = [item for sent in self._sent for item in sent]
+                self._sent.clear()
+                if not isinstance(error, ScriptsUnknown):
+                    self._outage.failed(error)
+        self._channel.close()
+
+    def _next_batch(self) -> list[Item]:
+        """What is to be sent now; waits only when nothing else is to be done."""
+        batch: list[Item] = []
+        if len(self._sent) == PIPELINES:
+            return batch
+        size = 0
+        item = self._wait() if not self._sent else self._look()
+        while item is not None:
+            batch.append(item)
+            size += item.content.size
+            item = self._look() if len(batch) < BATCH_ITEMS and size < BATCH_BYTES else None
+        return self._due_reports(batch)
+
+    def _look(self) -> Item | None:
+        try:
+            return self._inbox.get_nowait()
+        except Empty:
+            return None
+
+    def _wait(self) -> Item | None:
+        """The next item, or None when a report is due, somebody knocks, or it is time for a beat."""
+        if self.stopping.is_set():
+            return None
+        timeout_s = _BEAT_S
+        self._is_dozing = True
+        if self._reports:
+            self._is_dozing = False
+            timeout_s = max(0.0, (self._reports[0][0] - monotonic_ms()) / 1000)
+        try:
+            return self._inbox.get(timeout=timeout_s) if timeout_s > 0 else self._inbox.get_nowait()
+        except Empty:
+            return None
+        finally:
+            self._is_dozing = False
+
+    def _due_reports(self, batch: list[Item]) -> list[Item]:
+        now = monotonic_ms()
+        while self._reports and self._reports[0][0] <= now:
+            _, attempt = self._reports.popleft()
+            attempt.report_is_due = False
+            if attempt.phase is Phase.RUNNING and len(attempt.events) > attempt.acked:
+                batch.append(report_item(attempt))
+        return batch
+
+    def _send(self, batch: list[Item]) -> None:
+        since_ms = monotonic_ms()
+        calls = []
+        for item in batch:
+            item.sent_events = len(item.attempt.events)
+            item.sent_at_ms = item.sent_at_ms or since_ms
+            calls.append(item.content.make_call())
+        self._sent.append(deque(batch))
+        self._channel.send(calls)
+
+    def _read_answers(self) -> None:
+        """Read the answers to the oldest pipeline, dealing with each as it comes."""
+        oldest = self._sent[0]
+        trouble: StoreError | None = None
+        while oldest:
+            answer = self._channel.receive()
+            item = oldest.popleft()
+            if _is_passing(answer):
+                trouble = answer
+                self._again.append(item)
+            elif self._is_to_repeat(item, answer):
+                self._again.append(item)
+        self._sent.popleft()
+        if trouble is None:
+            self._outage.succeeded()
+        else:
+            self._outage.failed(trouble)
+
+    def _is_to_repeat(self, item: Item, answer: Any) -> bool:
+        if isinstance(answer, StoreError):
+            return self._refuse(item, str(answer))
+        word = answer[0]
+        if word == b"GAP":
+            item.attempt.acked = answer[1]
+            return True
+        if word == b"REFUSED":
+            return self._refuse(item, answer[1].decode())
+        if word == b"GONE":
+            logger.critical("run %s has no ledger any more: its keys were deleted", item.attempt.job.run_id)
+        if item.is_report:
+            if word == b"OK":
+                item.attempt.acked = max(item.attempt.acked, item.sent_events)
+            return False
+        successor = leased_job(answer[1], item.content.take) if len(answer) > 1 and answer[1] else None
+        self._finish(item, successor)
+        return False
+
+    def _refuse(self, item: Item, why: str) -> bool:
+        """Deal with an item that will never be accepted; answers whether it goes out again, as something else."""
+        if item.is_report:
+            logger.error("events of %s were refused: %s", item.attempt.job.id, why)
+            return False
+        if item.is_fallback:
+            logger.critical(
+                "the settlement of %s was refused: %s; its lease is left to expire", item.attempt.job.id, why
+            )
+            self._finish(item, None)
+            return False
+        item.is_fallback = True
+        self._release_backlog(item)
+        item.content = self._fallback(item.attempt, why)
+        return True
+
+    def _finish(self, item: Item, successor: LeasedJob | None) -> None:
+        self._release_backlog(item)
+        self._settled(item.attempt, successor, item.sent_at_ms)
+
+    def _release_backlog(self, item: Item) -> None:
+        if item.content.size >= LARGE_BYTES:
+            with self._backlog:
+                self._backlog_bytes -= item.content.size
+                self._backlog.notify_all()
+
+
+def report_item(attempt: Attempt) -> Item:
+    """An item that reports the events that are unsent when it is sent."""
+    call = Settlement(lambda: ledger.report(attempt.job, first=attempt.acked, events=attempt.unsent))
+    return Item(attempt, call, is_report=True)
+
+
+def _is_passing(answer: Any) -> bool:
+    return isinstance(answer, StoreUnavailable | StoreFull)

@@ -1,0 +1,164 @@
+"""The one thread that asks the store for work.
+
+Theory of operation, the local half of the wake protocol:
+
+1. A marker in `nq:queue:<q>:wake` says: something waits in q and nobody is on the way. Every
+   script after which something may wait leaves one; a fetch takes what there is room for
+   and leaves the marker again if something is left.
+2. So: wait for room, fetch, and block for a marker only when the fetch left room over, that
+   is, when nothing more waited. A process that pops a marker has room, and fetches before it
+   sleeps. Never block without room: the marker would be in the wrong hands.
+3. A fetch is known by its number. When its answer is lost the same number is sent again, and
+   brings the same jobs. The blocking call is never repeated: after any trouble comes a fetch.
+4. One who leaves makes a last fetch with no room, which leaves every marker that it may have
+   in its hands to the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import Final
+
+from engine.clock import ServerClock, monotonic_ms
+from engine.errors import StoreError
+from engine.store import queue
+from engine.store.connection import Call, Channel
+from engine.store.keys import Keys
+from engine.store.queue import LeasedJob, leased_job
+
+from .leases import Leases
+from .vital import Outage, VitalThread
+
+#: Seconds between signs of life while there is no room.
+_BEAT_S: Final = 0.5
+
+#: Milliseconds for which a knock on the own marker list is kept.
+KNOCK_TTL_MS: Final = 10_000
+
+
+class Tokens:
+    """Numbers of one worker, for fetches and for jobs taken along; never used twice."""
+
+    def __init__(self, worker_id: str) -> None:
+        self._worker_id = worker_id
+        self._numbers = count(1)
+
+    def next_number(self) -> int:
+        """A new number."""
+        return next(self._numbers)
+
+    def token(self, number: int) -> str:
+        """What leases made under a number carry."""
+        return f"{self._worker_id}.{number}"
+
+    def next_token(self) -> str:
+        """A token of a new number."""
+        return self.token(self.next_number())
+
+
+class Fetcher(VitalThread):
+    """Fetches jobs and hands them on."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        *,
+        worker_id: str,
+        keys: Keys,
+        queues: Sequence[str],
+        register: Callable[[], Call],
+        tokens: Tokens,
+        leases: Leases,
+        clock: ServerClock,
+        deliver: Callable[[Sequence[LeasedJob], float], None],
+        lease_ms: int,
+        block_s: float,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            channel: A connection of its own, which repeats nothing.
+            worker_id: Who asks.
+            keys: Keys of the store.
+            queues: Queues that this process serves.
+            register: Makes the call that writes this worker's keys.
+            tokens: Numbers of this worker.
+            leases: What is held, and the room.
+            clock: Corrected by each answer.
+            deliver: Takes fetched jobs and the monotonic time since when they are leased.
+            lease_ms: Length of a lease, which is also the life of the worker's keys.
+            block_s: Longest wait for a marker.
+        """
+        super().__init__("fetcher")
+        self._channel = channel
+        self._worker_id = worker_id
+        self._own_wake = keys.worker_wake(worker_id)
+        self._wakes = [keys.queue_wake(name) for name in sorted(queues)]
+        self._register = register
+        self._tokens = tokens
+        self._leases = leases
+        self._clock = clock
+        self._deliver = deliver
+        self._lease_ms = lease_ms
+        self._block_s = block_s
+        self._outage = Outage(self)
+
+    def leave(self, store_call: Callable[..., object]) -> None:
+        """Ask for the end; `store_call` sends a command that wakes the thread where it blocks."""
+        self.stopping.set()
+        store_call("RPUSH", self._own_wake, "1")
+        store_call("PEXPIRE", self._own_wake, KNOCK_TTL_MS)
+
+    def run(self) -> None:
+        """Fetch until the end is asked for."""
+        while not self.stopping.is_set():
+            self.beat()
+            room = self._leases.wait_for_room(_BEAT_S)
+            if room and self._fetch(room) < room and not self.stopping.is_set():
+                self._block()
+        self._fetch(0)
+        self._channel.close()
+
+    def _fetch(self, room: int) -> int:
+        """Fetch once, however often that has to be asked; answers how many jobs came."""
+        number = self._tokens.next_number()
+        call = queue.fetch(
+            self._worker_id, seq=number, room=room, lease_ms=self._lease_ms, ttl_ms=self._lease_ms
+        )
+        since_ms = monotonic_ms()
+        while True:
+            self.beat()
+            try:
+                answer = self._ask(call)
+            except StoreError as error:
+                self._outage.failed(error)
+                # The jobs of an answer that is never read are taken back when their lease is over.
+                if self.stopping.is_set():
+                    return 0
+                continue
+            self._outage.succeeded()
+            if answer is not None:
+                break
+        jobs = [leased_job(fields, self._tokens.token(number)) for fields in answer]
+        if jobs:
+            self._deliver(jobs, since_ms)
+        return len(jobs)
+
+    def _ask(self, call: Call) -> list[list[bytes]] | None:
+        """Send the call once; None means to send it again."""
+        sent_ms = monotonic_ms()
+        answer = self._channel.call(call[0], *call[1])
+        self._clock.learn(answer[1], sent_ms=sent_ms, received_ms=monotonic_ms())
+        if answer[0] == b"REGISTER":
+            register = self._register()
+            self._channel.call(register[0], *register[1])
+            return None
+        return list(answer[2:])
+
+    def _block(self) -> None:
+        """Wait for a marker; whatever comes of it, a fetch follows."""
+        try:
+            self._channel.command("BLPOP", self._own_wake, *self._wakes, self._block_s)
+        except StoreError as error:
+            self._outage.failed(error)

@@ -1,0 +1,264 @@
+"""A worker process: its threads, how they begin, and how they end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from dramatiq import Worker
+
+from engine.clock import ServerClock, new_worker_id
+from engine.errors import StoreError
+from engine.execution.attempt import Attempt
+from engine.execution.context import Services
+from engine.execution.execute import Environment, Settlement
+from engine.registry.pins import Pins
+from engine.registry.plans import Registry
+from engine.store import queue
+from engine.store.connection import COMMAND_TIMEOUT_S, Call, Store
+from engine.store.log import EventLog, HandlerState
+from engine.store.queue import LeasedJob
+
+from .actors import StepActors
+from .broker import STEPS_QUEUE, FlowBroker
+from .committer import Committer
+from .fetcher import Fetcher, Tokens
+from .leases import Leases
+from .timers import Keeper
+
+logger = logging.getLogger("flowengine.worker")
+
+#: Milliseconds after which Dramatiq's idle threads look around; its `stop` waits out two of them.
+_WORKER_TIMEOUT_MS: Final = 100
+
+#: Longest wait for a marker, in seconds.
+_BLOCK_S: Final = 5.0
+
+#: Seconds that a stop waits for the answers to what was handed over, at least.
+_DRAIN_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a worker process is told.
+
+    Attributes:
+        threads: Handlers that run at once.
+        lease_ms: Length of a lease.
+        max_deliveries: Losses after which a job is not tried again.
+        payload_bytes: Largest payload or result.
+        release: Version of the engine, for people.
+    """
+
+    threads: int
+    lease_ms: int
+    max_deliveries: int
+    payload_bytes: int
+    release: str
+
+
+class WorkerProcess:
+    """Does the steps of the flows in a registry.
+
+    Attributes:
+        worker_id: Its id.
+        failure: Why it cannot go on, once a vital thread is dead; or None.
+    """
+
+    def __init__(
+        self, store: Store, *, registry: Registry, pins: Pins, limits: Limits, died: Callable[[str], None]
+    ) -> None:
+        """Put the parts together; nothing is begun.
+
+        Args:
+            store: Where the work is.
+            registry: The flows to serve; read once, here.
+            pins: Finds the plans of runs.
+            limits: What it is told.
+            died: Called once, from another thread, when a vital thread is dead or stuck. Leases are not renewed any more then.
+        """
+        self.worker_id = new_worker_id()
+        self.failure: str | None = None
+        self._store = store
+        self._limits = limits
+        self._died = died
+        self._queues = sorted({name for linked in registry.linked for name in linked.plan.queues})
+        self._is_taking = True
+        self._stop_lock = threading.Lock()
+        self._is_stopped = False
+        self._clock = ServerClock()
+        self._tokens = Tokens(self.worker_id)
+        # A few jobs more than threads wait here, so that a thread which is done finds the next one.
+        self._leases = Leases(
+            capacity=2 * limits.threads, low_water=max(1, limits.threads // 2), lease_ms=limits.lease_ms
+        )
+        self._committer = Committer(
+            store.channel(timeout_s=self._timeout_s), settled=self._settled, fallback=self._refused
+        )
+        env = self._environment()
+        self._actors = StepActors(
+            pins=pins, env=env, committer=self._committer, leases=self._leases, release_name=limits.release
+        )
+        self._broker = FlowBroker(
+            prepare=self._actors.prepare,
+            unsettled=self._actors.unsettled,
+            release=self._actors.release,
+            middleware=[],
+        )
+        self._actors.bind(self._broker)
+        self._broker.declare_queue(STEPS_QUEUE)
+        for linked in registry.linked:
+            self._actors.declare(linked.plan)
+        self._fetcher = self._new_fetcher()
+        self._keeper = self._new_keeper()
+        self._worker = Worker(self._broker, worker_threads=limits.threads, worker_timeout=_WORKER_TIMEOUT_MS)
+
+    @property
+    def _timeout_s(self) -> float:
+        """Seconds until a command counts as lost: well within the time in which a thread must give a sign of life."""
+        return min(COMMAND_TIMEOUT_S, self._limits.lease_ms / 4000)
+
+    def _environment(self) -> Environment:
+        services = Services(
+            clock=self._clock,
+            buffered=self._committer.buffered,
+            read_state=HandlerState(self._store).get,
+            read_input=EventLog(self._store).input_of,
+            payload_bytes=self._limits.payload_bytes,
+        )
+        return Environment(
+            worker_id=self.worker_id,
+            services=services,
+            served=frozenset(self._queues),
+            next_token=lambda: self._tokens.next_token() if self._is_taking else "",
+            lease_ms=self._limits.lease_ms,
+        )
+
+    def _new_fetcher(self) -> Fetcher:
+        block_s = min(_BLOCK_S, self._limits.lease_ms / 6000)
+        return Fetcher(
+            self._store.channel(timeout_s=block_s + self._timeout_s),
+            worker_id=self.worker_id,
+            keys=self._store.keys,
+            queues=self._queues,
+            register=self._heartbeat,
+            tokens=self._tokens,
+            leases=self._leases,
+            clock=self._clock,
+            deliver=self._deliver,
+            lease_ms=self._limits.lease_ms,
+            block_s=block_s,
+        )
+
+    def _new_keeper(self) -> Keeper:
+        return Keeper(
+            self._store.channel(timeout_s=self._timeout_s),
+            tokens=self._tokens,
+            leases=self._leases,
+            heartbeat=self._heartbeat,
+            release=self._actors.release,
+            exhausted=self._exhausted,
+            watched=(self._fetcher, self._committer),
+            dead=self._report_death,
+            lease_ms=self._limits.lease_ms,
+            max_deliveries=self._limits.max_deliveries,
+        )
+
+    def start(self) -> None:
+        """Begin to work.
+
+        Raises:
+            StoreError: The store cannot be reached.
+        """
+        register = self._heartbeat()
+        self._store.call(register[0], *register[1])
+        self._committer.start()
+        self._worker.start()
+        self._fetcher.start()
+        self._keeper.start()
+
+    def stop_taking(self) -> None:
+        """Take no more jobs; what is being done goes on. Answers at once, may be called again."""
+        if self._is_taking:
+            self._is_taking = False
+            try:
+                with self._store.talking() as client:
+                    self._fetcher.leave(client.execute_command)
+            except StoreError as error:
+                logger.warning("the fetcher leaves when its wait is over: %s", error)
+
+    def stop(self, grace_ms: int) -> None:
+        """Come to an end in order: nothing that was done is lost, nothing that was not begun is kept.
+
+        The order matters. The fetcher leaves; handlers get `grace_ms`; what was not begun is given back; the settlements are
+        sent and answered; only then the keeper stops renewing. What still runs after the grace is left to its lease.
+        """
+        with self._stop_lock:
+            if self._is_stopped:
+                return
+            self._is_stopped = True
+            self.stop_taking()
+            self._fetcher.join(_BLOCK_S + self._timeout_s)
+            self._worker.stop(timeout=max(1, grace_ms))
+            self._broker.close()
+            self._committer.close()
+            self._committer.join(max(_DRAIN_S, grace_ms / 1000))
+            self._keeper.stopping.set()
+            self._keeper.join(self._timeout_s)
+            self._say_goodbye()
+
+    def _say_goodbye(self) -> None:
+        left = self._leases.held()
+        if left:
+            names = ", ".join(sorted(attempt.job.id for attempt in left)[:5])
+            logger.warning(
+                "%d steps were left unfinished and run again when their lease is over: %s", len(left), names
+            )
+        leave = queue.heartbeat(self.worker_id, ttl_ms=0, queues=(), fields={})
+        try:
+            self._store.call(leave[0], *leave[1])
+        except StoreError:
+            logger.warning("the store does not answer; this worker's entry there ends by itself")
+
+    def _heartbeat(self) -> Call:
+        fields: dict[str, str | int] = {
+            "host": platform.node() or "?",
+            "pid": os.getpid(),
+            "release": self._limits.release,
+            "threads": self._limits.threads,
+        }
+        return queue.heartbeat(
+            self.worker_id, ttl_ms=self._limits.lease_ms, queues=self._queues, fields=fields
+        )
+
+    def _deliver(self, jobs: Sequence[LeasedJob], since_ms: float) -> None:
+        self._broker.deliver(self._leases.take(jobs, since_ms=since_ms))
+
+    def _settled(self, attempt: Attempt, successor: LeasedJob | None, since_ms: float) -> None:
+        if successor is None:
+            self._leases.give_back(attempt)
+            return
+        follower = Attempt(successor, lease_ends_ms=since_ms + self._limits.lease_ms)
+        self._leases.give_back(attempt, follower)
+        if self._is_taking:
+            self._broker.deliver((follower,))
+        else:
+            self._actors.release(follower)
+
+    def _exhausted(self, job: LeasedJob, since_ms: float) -> None:
+        for attempt in self._leases.take((job,), since_ms=since_ms):
+            self._actors.exhausted(attempt)
+
+    def _refused(self, attempt: Attempt, why: str) -> Settlement:
+        return self._actors.refused(attempt, why)
+
+    def _report_death(self, why: str) -> None:
+        if self.failure is None:
+            self.failure = why
+            logger.critical("%s: this worker cannot go on", why)
+            self._died(why)

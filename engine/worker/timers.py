@@ -1,0 +1,150 @@
+"""The keeper: one thread for all that has to happen in time.
+
+At every tick (at most a second apart) it sweeps leases of dead workers, moves what has
+fallen due, and looks whether the other vital threads are alive; every third of a lease it
+renews what this process holds and says that it lives. It has a connection of its own, so
+that a large settlement never delays a renewal.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from engine.clock import monotonic_ms
+from engine.errors import StoreError
+from engine.execution.attempt import Attempt, Phase
+from engine.store import queue
+from engine.store.connection import Call, Channel
+from engine.store.queue import LeasedJob, leased_job
+
+from .fetcher import Tokens
+from .leases import Leases, is_alive
+from .vital import Outage, VitalThread
+
+logger = logging.getLogger("flowengine.worker")
+
+#: Longest pause between two ticks, in seconds.
+TICK_S: Final = 1.0
+
+#: Shortest pause, in seconds: what is due sooner waits for it.
+_SHORTEST_TICK_S: Final = 0.02
+
+
+class Keeper(VitalThread):
+    """Keeps leases, and moves what time moves."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        *,
+        tokens: Tokens,
+        leases: Leases,
+        heartbeat: Callable[[], Call],
+        release: Callable[[Attempt], None],
+        exhausted: Callable[[LeasedJob, float], None],
+        watched: Sequence[VitalThread],
+        dead: Callable[[str], None],
+        lease_ms: int,
+        max_deliveries: int,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            channel: A connection of its own.
+            tokens: Numbers of this worker.
+            leases: What is held.
+            heartbeat: Makes the call that says that this worker lives.
+            release: Gives back an attempt that nothing in this process will settle, or that was not started.
+            exhausted: Settles a job that was lost too often, leased since a monotonic time.
+            watched: The other vital threads.
+            dead: Called with a sentence when one of them is dead or stuck.
+            lease_ms: Length of a lease.
+            max_deliveries: Losses after which a job is not tried again.
+        """
+        super().__init__("keeper")
+        self._channel = channel
+        self._tokens = tokens
+        self._leases = leases
+        self._heartbeat = heartbeat
+        self._release = release
+        self._exhausted = exhausted
+        self._watched = watched
+        self._dead = dead
+        self._lease_ms = lease_ms
+        self._max_deliveries = max_deliveries
+        self._renewed_at_ms = monotonic_ms()
+        self._outage = Outage(self)
+
+    def run(self) -> None:
+        """Tick until the end is asked for."""
+        pause_s = 0.0
+        while not self.stopping.wait(pause_s):
+            self.beat()
+            self._look_after_threads()
+            try:
+                due_in_ms = self._tick()
+            except StoreError as error:
+                self._outage.failed(error)
+                pause_s = 0.0
+                continue
+            self._outage.succeeded()
+            pause_s = TICK_S if due_in_ms < 0 else min(TICK_S, max(_SHORTEST_TICK_S, due_in_ms / 1000))
+            pause_s = min(pause_s, self._lease_ms / 6000)
+        self._channel.close()
+
+    def _tick(self) -> int:
+        """One round; answers the milliseconds until something is due, or -1."""
+        if monotonic_ms() - self._renewed_at_ms >= self._lease_ms / 3:
+            self._renew()
+            self._send(self._heartbeat())
+        self._sweep()
+        due_in_ms: int = self._send(queue.promote(limit=queue.PROMOTE_LIMIT))
+        return due_in_ms
+
+    def _renew(self) -> None:
+        """Renew what something in this process will settle; give back everything else."""
+        since_ms = monotonic_ms()
+        self._renewed_at_ms = since_ms
+        held = self._leases.held()
+        for attempt in held:
+            if not is_alive(attempt):
+                logger.error("the thread that ran %s is dead; the job is given back", attempt.job.id)
+                self._release(attempt)
+        living = [attempt for attempt in held if is_alive(attempt)]
+        for start in range(0, len(living), queue.RENEW_CHUNK):
+            chunk = living[start : start + queue.RENEW_CHUNK]
+            _, *words = self._send(queue.renew([attempt.job for attempt in chunk], lease_ms=self._lease_ms))
+            self._leases.renewed(
+                [attempt for attempt, word in zip(chunk, words, strict=True) if word != b"lost"],
+                since_ms=since_ms,
+            )
+            for attempt, word in zip(chunk, words, strict=True):
+                if word == b"lost" and attempt.phase is Phase.RUNNING:
+                    logger.warning("the lease of %s is lost: its result will be discarded", attempt.job.id)
+
+    def _sweep(self) -> None:
+        token = self._tokens.next_token()
+        since_ms = monotonic_ms()
+        call = queue.sweep(
+            lease_ms=self._lease_ms, limit=queue.SWEEP_LIMIT, max_losses=self._max_deliveries, token=token
+        )
+        answer = self._send(call)
+        if answer[0] != b"SWEPT":
+            return
+        if answer[1]:
+            logger.warning("%d leases of lost workers were taken back", answer[1])
+        for fields in answer[2:]:
+            self._exhausted(leased_job(fields, token), since_ms)
+
+    def _look_after_threads(self) -> None:
+        for thread in self._watched:
+            silent_ms = monotonic_ms() - thread.beat_ms
+            if not thread.is_alive() and not thread.stopping.is_set():
+                self._dead(f"the thread {thread.name} has died")
+            elif thread.is_alive() and silent_ms > self._lease_ms / 2:
+                self._dead(f"the thread {thread.name} has given no sign of life for {silent_ms / 1000:.1f} s")
+
+    def _send(self, call: Call) -> Any:
+        return self._channel.call(call[0], *call[1])

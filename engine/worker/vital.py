@@ -1,0 +1,61 @@
+"""Threads that a worker cannot do without, and how they get through an outage."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Final
+
+from engine.clock import monotonic_ms
+from engine.errors import StoreError
+
+logger = logging.getLogger("flowengine.worker")
+
+#: Pause after the first failed call, and the longest one, in seconds.
+_FIRST_PAUSE_S: Final = 0.05
+_LONGEST_PAUSE_S: Final = 2.0
+
+
+class VitalThread(threading.Thread):
+    """A thread that says regularly that it is alive.
+
+    Attributes:
+        beat_ms: Monotonic time of its last sign of life.
+        stopping: Set when it shall come to its end.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=f"flowengine-{name}", daemon=True)
+        self.beat_ms = monotonic_ms()
+        self.stopping = threading.Event()
+
+    def beat(self) -> None:
+        """Give a sign of life."""
+        self.beat_ms = monotonic_ms()
+
+
+class Outage:
+    """What one thread knows of a store that does not answer: it says so once, and waits longer each time."""
+
+    def __init__(self, owner: VitalThread) -> None:
+        self._owner = owner
+        self._pause_s = 0.0
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the last call failed."""
+        return self._pause_s > 0
+
+    def failed(self, error: StoreError) -> None:
+        """Note a failed call and wait a while, or until the thread shall stop."""
+        if not self.is_on:
+            logger.warning("%s; trying again until it answers", error)
+        self._pause_s = min(_LONGEST_PAUSE_S, max(_FIRST_PAUSE_S, self._pause_s * 2))
+        self._owner.beat()
+        self._owner.stopping.wait(self._pause_s)
+
+    def succeeded(self) -> None:
+        """Note a call that was answered."""
+        if self.is_on:
+            logger.info("the store answers again")
+            self._pause_s = 0.0
