@@ -59,7 +59,7 @@ def analyse(job: Job, ctx: Context) -> dict[str, int]:
         except (SyntaxError, ValueError) as error:
             ctx.logger.warning(f"{file} does not parse: {error}")
             unreadable.append(file)
-        if number % PROGRESS_EVERY == 0:
+        if number % PROGRESS_EVERY == 0 or number == len(files):
             ctx.progress(number / len(files), f"{number} of {len(files)} modules")
     ctx.flow.emit("modules.analysed", {"rows": rows, "unreadable": unreadable})
     return {"analysed": len(rows), "unreadable": len(unreadable)}

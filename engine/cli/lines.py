@@ -33,6 +33,9 @@ SHORT_VERSION_CHARS: Final = 8
 #: Longest JSON value on a line; `-o json` has all of it.
 _VALUE_CHARS: Final = 160
 
+#: Most columns that are kept free for the name of an activation.
+_WHO_CHARS: Final = 24
+
 _TYPE_CHARS: Final = max(len(kind) for kind in (STEP_COMPLETED, FLOW_CANCELLING, STEP_UNROUTABLE))
 
 _COLOURS: Final = {
@@ -61,13 +64,27 @@ def event_line(event: Event, *, who_width: int, colour: bool) -> str:
         who_width: Columns of the activation's name.
         colour: Whether to colour it.
     """
-    tint = _COLOURS.get(event.type, "")
-    if event.type == LOG:
-        tint = _LEVEL_COLOURS.get(str(event.data.get("level", "")).lower(), "")
+    tint = _tint(event)
     time = paint(format_clock(event.ts_ms), "dim", is_on=colour)
     kind = paint(pad(event.type, _TYPE_CHARS), tint, is_on=colour)
     who = pad(event.step_id or "", who_width)
     return f"{time}  {kind}  {who}  {paint(what_happened(event), tint, is_on=colour)}".rstrip()
+
+
+def said_line(event: Event, *, who_width: int, colour: bool) -> str:
+    """What a step said or met, shorter than `event_line`: time, activation, words."""
+    time = paint(format_clock(event.ts_ms)[:8], "dim", is_on=colour)
+    who = paint(pad(fit(event.step_id or "", who_width), who_width), "dim", is_on=colour)
+    words = what_happened(event)
+    if event.type == LOG:
+        words = words.removeprefix("info").lstrip()
+    return f"{time}  {who}  {paint(words, _tint(event), is_on=colour)}"
+
+
+def _tint(event: Event) -> str:
+    if event.type == LOG:
+        return _LEVEL_COLOURS.get(str(event.data.get("level", "")).lower(), "")
+    return _COLOURS.get(event.type, "")
 
 
 def progress_of(event: Event) -> float | None:
@@ -80,8 +97,8 @@ def progress_of(event: Event) -> float | None:
 
 
 def who_width(plan: Plan) -> int:
-    """Columns for the names of a plan's activations, with room for a number of one digit."""
-    return max(len(name) for name in plan.steps) + len("#1")
+    """Columns for the names of a plan's activations; longer ones push the words to the right."""
+    return min(_WHO_CHARS, max(len(name) for name in plan.steps) + len("#1"))
 
 
 def what_happened(event: Event) -> str:

@@ -28,7 +28,7 @@ from engine.events.state import (
 )
 from engine.events.types import LOG, STEP_LOST, STEP_RETRY, STEP_UNROUTABLE, Event
 
-from .lines import event_line, progress_of, short_version, who_width
+from .lines import progress_of, said_line, short_version, who_width
 from .output import format_duration, one_line, wants_colour
 from .rows import NOT_REACHED, NOT_YET, StepRow, most_telling, step_rows
 
@@ -38,6 +38,11 @@ _ATTEMPT_COLUMNS: Final = 44
 
 #: Lines of the view that are not steps: title, header, the line about what is left out, one to spare.
 _FRAME_LINES: Final = 5
+
+#: Columns that a name or a state keeps on any terminal, and those of the two numbers.
+_STEP_CHARS: Final = 12
+_ATTEMPT_CHARS: Final = len("attempt")
+_TOOK_CHARS: Final = len("59m 59s")
 
 _BAR_CHARS: Final = 10
 
@@ -82,10 +87,15 @@ def render(
     """
     rows = step_rows(run, plan, now_ms=now_ms, notes=notes)
     shown = most_telling(rows, max(1, height - _FRAME_LINES))
-    table = Table(box=None, pad_edge=False, title=_title(run, now_ms=now_ms), title_justify="left")
     has_attempts, has_notes = width >= _ATTEMPT_COLUMNS, width >= _NOTE_COLUMNS
-    table.add_column("step", no_wrap=True, overflow="ellipsis", max_width=max(12, width // 3))
-    table.add_column("state", no_wrap=True, overflow="ellipsis")
+    # Only a table that expands gives a column with a ratio what the others leave.
+    table = Table(
+        box=None, pad_edge=False, expand=has_notes, title=_title(run, now_ms=now_ms), title_justify="left"
+    )
+    step_width = min(max(len(row.step) + 2 for row in shown), max(_STEP_CHARS, width // 3))
+    taken = step_width + _TOOK_CHARS + (_ATTEMPT_CHARS if has_attempts else 0) + 3 * len("  ")
+    table.add_column("  step", no_wrap=True, overflow="ellipsis", max_width=step_width)
+    table.add_column("state", no_wrap=True, overflow="ellipsis", max_width=max(_STEP_CHARS, width - taken))
     if has_attempts:
         table.add_column("attempt", justify="right", no_wrap=True)
     table.add_column("took", justify="right", no_wrap=True)
@@ -155,7 +165,7 @@ class LiveView:
             message = str(event.data.get("message", ""))
             self._notes[event.step_name] = message if done is None else f"{bar(done)} {message}"
         if event.type in _SAID and done is None:
-            line = event_line(event, who_width=self._who_width, colour=self._colour)
+            line = said_line(event, who_width=self._who_width, colour=self._colour)
             self._console.print(Text.from_ansi(line))
 
     def note(self, sentence: str) -> None:

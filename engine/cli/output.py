@@ -23,6 +23,7 @@ NO_LIMIT: Final = 10_000
 _GAP: Final = "  "
 
 _SECOND_MS: Final = 1000
+_TENTHS_UP_TO_MS: Final = 10 * _SECOND_MS
 _MINUTE_MS: Final = 60 * _SECOND_MS
 _HOUR_MS: Final = 60 * _MINUTE_MS
 _DAY_MS: Final = 24 * _HOUR_MS
@@ -79,13 +80,15 @@ def terminal_width(stream: TextIO) -> int:
 
 
 def format_duration(duration_ms: float) -> str:
-    """A duration for people: `12 ms`, `3.4 s`, `2m 05s`, `1h 10m`, `3d 4h`."""
+    """A duration for people: `12 ms`, `3.4 s`, `30 s`, `2m 05s`, `1h 10m`, `3d 4h`."""
     # Cut, not rounded: 999.9 ms must not read `1000 ms`.
     duration_ms = max(0, int(duration_ms))
     if duration_ms < _SECOND_MS:
         return f"{duration_ms} ms"
-    if duration_ms < _MINUTE_MS:
+    if duration_ms < _TENTHS_UP_TO_MS:
         return f"{duration_ms // 100 / 10:.1f} s"
+    if duration_ms < _MINUTE_MS:
+        return f"{duration_ms // _SECOND_MS} s"
     if duration_ms < _HOUR_MS:
         minutes, rest = divmod(duration_ms, _MINUTE_MS)
         return f"{minutes}m {rest // _SECOND_MS:02}s"

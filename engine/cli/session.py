@@ -84,15 +84,19 @@ class Session:
             The exit code.
         """
         with Interrupts().caught() as interrupts:
-            with self._view() as view:
-                watcher = Watcher(self._store, run_id, view)
-                try:
+            try:
+                with self._view() as view:
+                    watcher = Watcher(self._store, run_id, view)
                     self._watch(watcher, view, interrupts)
-                except BaseException:
-                    self._stop(0)
-                    raise
-            code = self._tell(watcher, run_id)
-            self._stop(self._grace_ms)
+                code = self._tell(watcher, run_id)
+                self._stop(self._grace_ms)
+            except KeyboardInterrupt:
+                self._stop(0)
+                say(self._how_to_go_on(run_id))
+                return INTERRUPTED
+            except BaseException:
+                self._stop(0)
+                raise
         return code
 
     def _watch(self, watcher: Watcher, view: View, interrupts: Interrupts) -> None:
@@ -156,10 +160,10 @@ class Session:
         return 0
 
     def _how_to_go_on(self, run_id: str) -> str:
-        show = self._project.command(f"show {run_id}")
-        if self._worker is None:
-            return f"run {run_id} goes on without this terminal; see it with: {show}"
-        return f"run {run_id} is not over; go on with: {self._worker_command()}; see it with: {show}"
+        see = f"see it with: {self._project.command(f'show {run_id}')}"
+        if self._built is None:
+            return f"run {run_id} goes on without this terminal\n{see}"
+        return f"run {run_id} is not over\ngo on with: {self._worker_command()}\n{see}"
 
     def _worker_command(self) -> str:
         target = self._request.target

@@ -153,6 +153,7 @@ def test_a_second_ctrl_c_leaves_at_once(project):
         _, err = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 130
     assert "Traceback" not in err
+    assert "go on with: flowengine worker" in err
 
 
 def screen_of(project, *arguments, columns):

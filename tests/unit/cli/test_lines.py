@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.cli.lines import event_line, what_happened
+from engine.cli.lines import event_line, said_line, what_happened
 from engine.events.types import ALL_TYPES
 from tests.unit.cli.sample import FAILED, HALF_WAY, event
 
@@ -63,3 +63,9 @@ def test_columns_line_up():
 def test_progress_is_told_in_percent():
     said = event("log", 0, "take#1", 1, level="info", message="5 of 20", data={"progress": 0.25})
     assert what_happened(said) == "info    5 of 20 (25%)"
+
+
+def test_what_a_step_says_is_shorter_where_a_table_stands_below_it():
+    assert said_line(HALF_WAY[2], who_width=8, colour=False).split()[1:] == ["take#1", "taking"]
+    warned = event("log", 0, "take#1", 1, level="warning", message="late")
+    assert said_line(warned, who_width=8, colour=False).split()[1:] == ["take#1", "warning", "late"]

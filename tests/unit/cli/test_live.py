@@ -51,3 +51,12 @@ def test_a_bar_fills_with_the_progress():
     assert bar(0) == "──────────"
     assert bar(0.5) == "━━━━━─────"
     assert bar(7) == "━━━━━━━━━━"
+
+
+def test_a_long_note_takes_only_what_the_other_columns_leave():
+    run = folded(HALF_WAY)
+    table = render(run, PLAN, now_ms=BEGIN_MS + 200, notes={"pack": "x" * 500}, width=80, height=24)
+    out = io.StringIO()
+    Console(file=out, width=80, color_system=None).print(table)
+    assert "○ pack" in out.getvalue()
+    assert "completed" in out.getvalue()

@@ -23,7 +23,8 @@ from engine.cli.output import (
         (0.4, "0 ms"),
         (999, "999 ms"),
         (1_000, "1.0 s"),
-        (59_949, "59.9 s"),
+        (9_999, "9.9 s"),
+        (30_000, "30 s"),
         (60_000, "1m 00s"),
         (125_000, "2m 05s"),
         (3_600_000, "1h 00m"),
@@ -35,7 +36,7 @@ def test_a_duration_is_told_in_two_units_at_most(duration_ms, text):
 
 
 def test_a_duration_never_rounds_up_to_sixty_seconds():
-    assert format_duration(59_990) == "59.9 s"
+    assert format_duration(59_990) == "59 s"
     assert format_duration(999.9) == "999 ms"
 
 
