@@ -240,10 +240,12 @@ def compare(runs: int, rounds: int, threads: int) -> None:
         f"                          ({ours['steps_per_s']:,.0f} and {stock['steps_per_s']:,.0f} steps/s here)"
     )
     print(
-        f"  processor time a step   {ours['cpu_us_per_step']:.0f} us, stock Dramatiq {stock['cpu_us_per_step']:.0f} us"
+        f"  processor time a step   {ours['cpu_us_per_step']:.0f} us, "
+        f"stock Dramatiq {stock['cpu_us_per_step']:.0f} us"
     )
     print(
-        f"  scripts a step          {ours['scripts_per_step']:.2f} under load, {ours['idle_scripts_per_step']:.2f} idle (start included)"
+        f"  scripts a step          {ours['scripts_per_step']:.2f} under load (starts came before), "
+        f"{ours['idle_scripts_per_step']:.2f} idle (starts included)"
     )
     print(f"  commands a step         {ours['commands_per_step']:.1f}, those inside scripts included")
     print(f"  bytes a run             {ours['bytes_per_run']:,.0f}, the feed of all runs not counted")

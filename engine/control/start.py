@@ -24,7 +24,7 @@ def start(
     store: Store,
     plan: Plan,
     *,
-    input: Any,  # noqa: A002 - the word that flow files, events and the command use
+    input: Any,
     limit_bytes: int,
     run_id: str | None = None,
     key: str | None = None,

@@ -73,7 +73,8 @@ def discover(paths: Sequence[Path]) -> tuple[tuple[FlowFile, ...], tuple[Diagnos
     files: dict[Path, FlowFile] = {}
     diagnostics: list[Diagnostic] = []
     for path in paths:
-        found = list(_flow_files_in(path)) if path.is_dir() else [path]
+        # os.path's: pathlib's raises for a name that is too long, which reading it will tell.
+        found = list(_flow_files_in(path)) if os.path.isdir(path) else [path]
         if not found:
             diagnostics.append(_empty_folder(path))
         for file in found:

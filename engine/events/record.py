@@ -15,7 +15,10 @@ class BufferedEvent(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A change of the run's handler state; `data` is the `state` event's, `value` the new value or what is added."""
+    """A change of the run's handler state.
+
+    `data` is the `state` event's, `value` the new value or what is added.
+    """
 
     op: str
     key: str

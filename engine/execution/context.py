@@ -186,12 +186,14 @@ class StepFlow:
         if event not in self._step.emits:
             declared = ", ".join(f"`{name}`" for name in self._step.emits) or "none"
             attempt.fault = EmitNotDeclared(
-                f"step `{self._step.name}` emitted `{event}`, which it does not declare; its `emits` has {declared}"
+                f"step `{self._step.name}` emitted `{event}`, which it does not declare; "
+                f"its `emits` has {declared}"
             )
             raise attempt.fault
         if len(attempt.emits) == MAX_EMITS:
             attempt.fault = PayloadError(
-                f"step `{self._step.name}` emitted more than {MAX_EMITS} events in one attempt, which this version does not support"
+                f"step `{self._step.name}` emitted more than {MAX_EMITS} events in one attempt, "
+                f"which this version does not support"
             )
             raise attempt.fault
         raw = self._services.encode(payload, f"the payload of `{event}`")

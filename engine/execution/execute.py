@@ -152,7 +152,8 @@ def route_emits(execution: Execution) -> Execution:
     total = len(execution.result_json) + sum(len(payload) for _, _, payload in attempt.emits)
     if total > MAX_COMMIT_BYTES:
         raise PayloadError(
-            f"step `{execution.step.name}` returned and emitted {total:,} bytes in all, the limit is {MAX_COMMIT_BYTES:,}"
+            f"step `{execution.step.name}` returned and emitted {total:,} bytes in all, "
+            f"the limit is {MAX_COMMIT_BYTES:,}"
         )
     emissions = route(execution.linked.plan, attempt.job.path, attempt.emits, served=execution.env.served)
     return replace(execution, emissions=tuple(emissions))
@@ -168,7 +169,7 @@ def execute(attempt: Attempt, linked: LinkedPlan, env: Environment) -> Settlemen
         execution = Execution(attempt, linked, env, step, linked.handlers[step.name])
         for stage in STAGES:
             execution = stage(execution)
-    # A handler may raise anything, SystemExit included; none of it may leave the attempt without a settlement.
+    # A handler may raise anything, SystemExit included; nothing may leave the attempt unsettled.
     except BaseException as error:
         return failure(attempt, env, error, cause="error")
     return completion(execution)

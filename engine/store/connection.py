@@ -47,7 +47,8 @@ def translate(error: redis.RedisError, address: str) -> StoreError:
     """The engine's error for one of the driver's."""
     if isinstance(error, redis.exceptions.OutOfMemoryError):
         return StoreFull(
-            f"Redis at {address} is out of memory and takes no new runs: free memory or raise `maxmemory`; running work goes on"
+            f"Redis at {address} is out of memory and takes no new runs (running work goes on): "
+            f"free memory or raise `maxmemory`"
         )
     if isinstance(error, redis.exceptions.AuthenticationError | redis.exceptions.NoPermissionError):
         return StoreUnfit(f"Redis at {address} refuses this user: {error}")

@@ -40,7 +40,8 @@ def check(store: Store) -> list[str]:
     _check_format(store)
     if not info.get("aof_enabled"):
         return [
-            f"Redis at {store.address} keeps no append-only file: a restart may lose runs (set `appendonly yes`)"
+            f"Redis at {store.address} keeps no append-only file: a restart may lose runs "
+            f"(set `appendonly yes`)"
         ]
     return []
 
@@ -65,6 +66,6 @@ def _check_format(store: Store) -> None:
             return
     if not found.isdigit() or int(found) > FORMAT:
         raise StoreUnfit(
-            f"the keys under `{store.keys.prefix}` at {store.address} have format {found.decode(errors='replace')}, "
-            f"this engine knows {FORMAT}: use a newer flowengine, or another prefix"
+            f"the keys under `{store.keys.prefix}` at {store.address} have format "
+            f"{found.decode(errors='replace')}, this engine knows {FORMAT}: use a newer flowengine, or another prefix"
         )

@@ -37,7 +37,8 @@ class Plans:
             version: Content hash of the plan.
             plan: The plan as data.
             source: Text of the file that it was made from.
-            mode: `serve` puts it in force where its version is new to this store; `store` leaves the pointer alone.
+            mode: `serve` puts it in force where its version is new to this store; `store` leaves
+                the pointer alone.
             queues: Every queue that a step of it waits in.
 
         Returns:

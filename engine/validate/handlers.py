@@ -78,7 +78,7 @@ def _check(handler: Located, sources: Sources) -> Iterator[Diagnostic]:
 def _no_import_path(handler: Located) -> Diagnostic:
     message = f"`{handler.text}` is no import path: a handler is written `module:function`"
     dotted = re.sub(r"\.py(?=[:.]|$)", "", handler.text.strip().removeprefix("./")).replace("/", ".")
-    dotted = re.sub(r"[:.\s]+", ".", dotted.removesuffix("()")).strip(".")
+    dotted = re.sub(r"\s*[:.]+\s*", ".", dotted.removesuffix("()")).strip(".")
     module, _, function = dotted.rpartition(".")
     is_fit = split_import_path(f"{module}:{function}") is not None
     help = f"write `{module}:{function}`" if is_fit else "for example `handlers.hello:start`"

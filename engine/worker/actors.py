@@ -30,8 +30,8 @@ _LONGEST_DELAY_MS: Final = 60_000
 #: Unroutable jobs that are remembered, so that each is recorded once; at most.
 _REMEMBERED: Final = 10_000
 
-#: Options of a step's actor. Its attempts are the engine's affair: Dramatiq neither retries nor times them, and a
-#: handler's exception is expected, since it is recorded before Dramatiq sees it.
+#: Options of a step's actor. Its attempts are the engine's affair: Dramatiq neither retries nor
+#: times them, and a handler's exception is expected, since it is recorded before Dramatiq sees it.
 _OPTIONS: Final = {"max_retries": 0, "throws": Exception, "time_limit": float("inf")}
 
 
@@ -115,7 +115,7 @@ class StepActors:
         return None
 
     def _put_off(self, attempt: Attempt, reason: str) -> None:
-        """Give a job back that this process cannot serve; told once, tried again after longer and longer pauses."""
+        """Give a job back that cannot be served here; told once, tried again after growing pauses."""
         job_id = attempt.job.id
         times = self._unroutable.pop(job_id, 0)
         self._unroutable[job_id] = times + 1
@@ -138,7 +138,7 @@ class StepActors:
         call = queue.release(attempt.job, delay_ms=delay_ms, unroutable=unroutable)
         self._committer.submit(attempt, Settlement(lambda: call))
 
-    def unsettled(self, attempt: Attempt, was_rejected: bool) -> None:  # noqa: FBT001 - the shape of a callback
+    def unsettled(self, attempt: Attempt, was_rejected: bool) -> None:
         """Settle an attempt whose handler Dramatiq's middleware kept from running."""
         linked = self._plan_of(attempt)
         if linked is None:

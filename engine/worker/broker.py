@@ -63,8 +63,8 @@ class FlowBroker(Broker):
 
         Args:
             prepare: Called before Dramatiq looks for the actor of an attempt.
-            unsettled: Called for an attempt that Dramatiq is done with and that handed no settlement over, and with whether
-                middleware rejected it; else it was skipped.
+            unsettled: Called for an attempt that Dramatiq is done with and that handed no settlement
+                over, and with whether middleware rejected it; else it was skipped.
             release: Gives back an attempt that was not started.
             middleware: Dramatiq middleware.
         """

@@ -94,8 +94,8 @@ class Committer(VitalThread):
 
         Args:
             channel: A connection of its own.
-            settled: Called when an attempt needs nothing more, with the job that came along and the monotonic time at which
-                it was asked for.
+            settled: Called when an attempt needs nothing more, with the job that came along and the
+                monotonic time at which it was asked for.
             fallback: Makes the failure that replaces a refused settlement, from the refusal.
         """
         super().__init__("committer")
@@ -129,7 +129,7 @@ class Committer(VitalThread):
             return
         attempt.report_is_due = True
         self._reports.append((monotonic_ms() + REPORT_AFTER_MS, attempt))
-        # Checked after the append, and set before the committer looks at the reports a last time: one of the two sees the other.
+        # Read after the append here, and set before the last look at the reports there: one sees the other.
         if self._is_dozing:
             self._is_dozing = False
             self._inbox.put(None)
@@ -251,7 +251,7 @@ class Committer(VitalThread):
         return False
 
     def _refuse(self, item: Item, why: str) -> bool:
-        """Deal with an item that will never be accepted; answers whether it goes out again, as something else."""
+        """Deal with an item that will never be accepted; answers whether a substitute is to be sent."""
         if item.is_report:
             logger.error("events of %s were refused: %s", item.attempt.job.id, why)
             return False

@@ -80,7 +80,7 @@ class WorkerProcess:
             registry: The flows to serve; read once, here.
             pins: Finds the plans of runs.
             limits: What it is told.
-            died: Called once, from another thread, when a vital thread is dead or stuck. Leases are not renewed any more then.
+            died: Called once, from another thread, when a vital thread is dead or stuck.
         """
         self.worker_id = new_worker_id()
         self.failure: str | None = None
@@ -120,7 +120,7 @@ class WorkerProcess:
 
     @property
     def _timeout_s(self) -> float:
-        """Seconds until a command counts as lost: well within the time in which a thread must give a sign of life."""
+        """Seconds until a command counts as lost: less than a thread may go without a sign of life."""
         return min(COMMAND_TIMEOUT_S, self._limits.lease_ms / 4000)
 
     def _environment(self) -> Environment:
@@ -195,8 +195,9 @@ class WorkerProcess:
     def stop(self, grace_ms: int) -> None:
         """Come to an end in order: nothing that was done is lost, nothing that was not begun is kept.
 
-        The order matters. The fetcher leaves; handlers get `grace_ms`; what was not begun is given back; the settlements are
-        sent and answered; only then the keeper stops renewing. What still runs after the grace is left to its lease.
+        The order matters. The fetcher leaves; handlers get `grace_ms`; what was not begun is given
+        back; the settlements are sent and answered; only then the keeper stops renewing. What still
+        runs after the grace is left to its lease.
         """
         with self._stop_lock:
             if self._is_stopped:
