@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from engine.clock import monotonic_ms
 from engine.compile.plan import Plan
-from engine.errors import StoreUnavailable
+from engine.errors import RunNotFound, StoreUnavailable
 from engine.events.fold import RunState, begin
 from engine.events.state import RUNNING, WAITING
 from engine.events.types import Event
@@ -57,6 +57,7 @@ class Watcher:
         self._view = view
         self._log = EventLog(store)
         self._gone_since_ms: float | None = None
+        self._shown = (0, 0)
 
     def look(self, *, timeout_ms: int = TICK_MS) -> bool:
         """Wait for events, fold and show them.
@@ -66,6 +67,7 @@ class Watcher:
 
         Raises:
             StoreUnavailable: The store has been away for longer than is waited for.
+            RunNotFound: It came back without the run.
         """
         events = self._read(timeout_ms)
         for event in events:
@@ -73,7 +75,9 @@ class Watcher:
                 self.run = begin(event)
             else:
                 self.run.apply(event)
-            self._view.event(event)
+            if _order(event.id) > self._shown:
+                self._shown = _order(event.id)
+                self._view.event(event)
         if self.run is not None:
             self._view.tick(self.run)
         return bool(events)
@@ -84,20 +88,34 @@ class Watcher:
         return self.run is not None and self.run.is_over
 
     def _read(self, timeout_ms: int) -> list[Event]:
-        after = self.run.last_id if self.run is not None else "0-0"
+        is_back = self._gone_since_ms is not None
+        # A server that was away may have lost the end of the log: then it is folded anew.
+        after = self.run.last_id if self.run is not None and not is_back else "0-0"
         try:
             events = self._log.wait(self._run_id, after=after, timeout_ms=timeout_ms)
         except StoreUnavailable as error:
-            now = monotonic_ms()
-            if self._gone_since_ms is None:
-                self._gone_since_ms = now
-                self._view.note(f"{error}; trying again for {format_duration(_PATIENCE_MS)}")
-            elif now - self._gone_since_ms > _PATIENCE_MS:
-                raise
-            time.sleep(_PAUSE_S)
+            self._bear(error)
             return []
-        self._gone_since_ms = None
+        if is_back:
+            self._gone_since_ms = None
+            self.run = None
+            if not events:
+                raise RunNotFound(f"run {self._run_id} is no longer in the store, which was away")
         return events
+
+    def _bear(self, error: StoreUnavailable) -> None:
+        now = monotonic_ms()
+        if self._gone_since_ms is None:
+            self._gone_since_ms = now
+            self._view.note(f"{error}; trying again for {format_duration(_PATIENCE_MS)}")
+        elif now - self._gone_since_ms > _PATIENCE_MS:
+            raise error
+        time.sleep(_PAUSE_S)
+
+
+def _order(event_id: str) -> tuple[int, int]:
+    ms, _, number = event_id.partition("-")
+    return int(ms), int(number)
 
 
 class Unserved:
