@@ -13,7 +13,7 @@ from engine import __version__
 from engine.compile.build import Built
 from engine.compile.link import link
 from engine.embedded.server import EmbeddedServer
-from engine.execution.context import PrintsToLog, RecordsToLog
+from engine.execution.capture import PrintsToLog, RecordsToLog
 from engine.registry.pins import Pins
 from engine.registry.plans import Registry
 from engine.settings import Settings

@@ -1,12 +1,10 @@
-"""What a handler is given: the concrete `Context`, and the capture of log records and prints."""
+"""What a handler is given: the concrete `Context`."""
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 from engine.clock import ServerClock
 from engine.compile.plan import StepPlan
@@ -21,7 +19,7 @@ from .attempt import MAX_EVENTS, Attempt
 MAX_EMITS: Final = 200
 
 #: Longest message of a `log` event, in characters.
-_MAX_MESSAGE: Final = 10_000
+MAX_MESSAGE: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +118,7 @@ class StepLogger:
         Raises:
             PayloadError: The data is not JSON or is too large.
         """
-        body: dict[str, Any] = {"level": level, "message": str(message)[:_MAX_MESSAGE]}
+        body: dict[str, Any] = {"level": level, "message": str(message)[:MAX_MESSAGE]}
         if data is not None:
             body["data"] = dict(data)
         raw = self._services.encode(body, "this log line")
@@ -255,61 +253,3 @@ def _checked(key: str) -> str:
     if not isinstance(key, str) or not 0 < len(key) <= 256:
         raise PayloadError(f"{key!r} is no key of the state: use a text of 1 to 256 characters")
     return key
-
-
-_current = threading.local()
-
-
-class Capture:
-    """Sets the context that `logging` and `print` of this thread belong to, for as long as a handler runs."""
-
-    __slots__ = ("_context",)
-
-    def __init__(self, context: StepContext) -> None:
-        self._context = context
-
-    def __enter__(self) -> None:
-        _current.context = self._context
-
-    def __exit__(self, *_: object) -> None:
-        _current.context = None
-
-
-class RecordsToLog(logging.Handler):
-    """Turns standard log records made inside a step into its `log` events."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Record it, if this thread runs a handler."""
-        context: StepContext | None = getattr(_current, "context", None)
-        if context is None:
-            return
-        try:
-            context.logger.log(record.levelname.lower(), self.format(record), {"logger": record.name})
-        except Exception:
-            self.handleError(record)
-
-
-class PrintsToLog:
-    """A text stream whose lines become `log` events where the writing thread runs a handler."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._lines = threading.local()
-
-    def write(self, text: str) -> int:
-        """Write, or record every whole line."""
-        context: StepContext | None = getattr(_current, "context", None)
-        if context is None:
-            return self._stream.write(text)
-        *lines, rest = (getattr(self._lines, "rest", "") + text).split("\n")
-        self._lines.rest = rest[:_MAX_MESSAGE]
-        for line in lines:
-            context.logger.log("info", line, {"stream": "stdout"})
-        return len(text)
-
-    def flush(self) -> None:
-        """Flush the stream behind."""
-        self._stream.flush()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)

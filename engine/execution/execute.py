@@ -34,7 +34,8 @@ from engine.store import ledger
 from engine.store.connection import Call
 
 from .attempt import Attempt, Phase
-from .context import Capture, Services, StepContext
+from .capture import Capture
+from .context import Services, StepContext
 from .route import route
 
 #: Longest traceback that is recorded, in characters; the innermost part is kept.
