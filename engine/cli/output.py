@@ -7,6 +7,7 @@ said about them to stderr.
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
 import unicodedata
@@ -21,6 +22,11 @@ import orjson
 NO_LIMIT: Final = 10_000
 
 _GAP: Final = "  "
+
+_INDENT: Final = "  "
+
+#: Characters of a line of JSON that people read.
+_PRETTY_CHARS: Final = 80
 
 _SECOND_MS: Final = 1000
 _TENTHS_UP_TO_MS: Final = 10 * _SECOND_MS
@@ -57,6 +63,31 @@ def print_json(value: Any) -> None:
 def to_json(value: Any) -> str:
     """A value as indented JSON."""
     return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+
+
+def pretty(value: Any, *, width: int = _PRETTY_CHARS, indent: int = 0) -> str:
+    """A value as JSON for people: what fits a line stays on one.
+
+    Args:
+        value: JSON-able data.
+        width: Characters of a line.
+        indent: Spaces that the value stands behind.
+    """
+    flat = json.dumps(value, ensure_ascii=False)
+    if indent + len(flat) <= width or not value or not isinstance(value, dict | list):
+        return flat
+    inner = indent + len(_INDENT)
+    if isinstance(value, dict):
+        parts = [
+            f"{json.dumps(key, ensure_ascii=False)}: {pretty(one, width=width, indent=inner)}"
+            for key, one in value.items()
+        ]
+        opening, closing = "{", "}"
+    else:
+        parts = [pretty(one, width=width, indent=inner) for one in value]
+        opening, closing = "[", "]"
+    lines = ",\n".join(" " * inner + part for part in parts)
+    return f"{opening}\n{lines}\n{' ' * indent}{closing}"
 
 
 def to_json_line(value: Any) -> str:

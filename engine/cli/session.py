@@ -22,7 +22,7 @@ from engine.worker.process import WorkerProcess
 from .failure import FAILED, INTERRUPTED
 from .interrupt import Interrupts
 from .outcome import say_failure, to_dict
-from .output import count_of, format_duration, say, to_json
+from .output import count_of, format_duration, pretty, say, to_json
 from .plain import PlainView
 from .project import Project
 from .target import as_file
@@ -156,7 +156,7 @@ class Session:
             say_failure(run)
             return FAILED
         if not self._request.is_json:
-            click.echo(to_json(run.result), file=self._request.stdout)
+            click.echo(pretty(run.result), file=self._request.stdout)
         return 0
 
     def _how_to_go_on(self, run_id: str) -> str:

@@ -20,10 +20,10 @@ from .output import (
     format_date,
     format_duration,
     one_line,
+    pretty,
     print_json,
     table,
     terminal_width,
-    to_json,
 )
 from .project import open_project, output_option, redis_option
 from .rows import NOT_REACHED, NOT_YET, took_ms
@@ -68,7 +68,7 @@ def describe(run: RunState, plan: Plan, *, now_ms: int, width: int) -> list[str]
         where = f" in step `{run.failed_step}`" if run.failed_step else ""
         lines += ["", f"error{where}", *(f"  {line}".rstrip() for line in error_lines(run.error))]
     if run.result is not None:
-        lines += ["", "result", *(f"  {line}" for line in to_json(run.result).splitlines())]
+        lines += ["", "result", *(f"  {line}" for line in pretty(run.result).splitlines())]
     return lines
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from engine.cli.output import (
@@ -8,6 +10,7 @@ from engine.cli.output import (
     format_duration,
     one_line,
     paint,
+    pretty,
     table,
     to_json,
     wants_colour,
@@ -84,3 +87,21 @@ def test_counts_agree_with_their_noun():
 
 def test_json_is_indented_and_keeps_unicode():
     assert to_json({"a": "é"}) == '{\n  "a": "é"\n}'
+
+
+def test_json_for_people_breaks_only_what_does_not_fit_a_line():
+    value = {"small": {"a": [1, 2]}, "large": [{"name": "x" * 30, "n": 1}, {"name": "é" * 30, "n": 2}]}
+    text = pretty(value, width=60)
+    assert json.loads(text) == value
+    assert text.splitlines() == [
+        "{",
+        '  "small": {"a": [1, 2]},',
+        '  "large": [',
+        '    {"name": "' + "x" * 30 + '", "n": 1},',
+        '    {"name": "' + "é" * 30 + '", "n": 2}',
+        "  ]",
+        "}",
+    ]
+    assert pretty({"greeting": "Hello"}) == '{"greeting": "Hello"}'
+    assert pretty(None) == "null"
+    assert pretty([]) == "[]"
