@@ -77,7 +77,7 @@ def _failure(path: str, module_name: str, error: BaseException) -> str:
     ):
         return f"handler `{path}`: there is no module `{error.name}`"
     where = _last_user_line(error)
-    told = str(error).partition("\n")[0]
+    told = error.msg if isinstance(error, SyntaxError) else str(error).partition("\n")[0]
     what = f"{type(error).__name__}: {told}" if told else type(error).__name__
     return f"handler `{path}`: importing `{module_name}` raised {what}{where}"
 

@@ -115,7 +115,7 @@ def _unclosed(text: str, places: Places, start: int) -> Diagnostic:
 def _explain(file: str, text: str, problem: str) -> Diagnostic:
     found = _AT.fullmatch(problem)
     words = found[1] if found else problem
-    lines = text.splitlines() or [""]
+    lines = text.split("\n")
     line, column = (int(found[2]), int(found[3])) if found and found[2] else (len(lines), len(lines[-1]) + 1)
     span = Span(file, line, column, line, column + 1)
     for theirs, ours in _SENTENCES:
