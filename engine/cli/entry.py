@@ -76,7 +76,7 @@ def run_command(arguments: list[str]) -> int:
         The exit code.
     """
     try:
-        answer: Any = flowengine.main(arguments, prog_name="flowengine", standalone_mode=False)
+        answer: Any = flowengine.main(arguments or ["--help"], prog_name="flowengine", standalone_mode=False)
     except click.Abort:
         return INTERRUPTED
     except KeyboardInterrupt:

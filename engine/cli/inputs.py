@@ -26,12 +26,13 @@ def read_input(pairs: Sequence[str], source: str | None) -> Any:
         return parse_pairs(pairs)
     if pairs:
         raise UsageError("-i and --input both give the run's input; write only one of them")
-    raw = _read(source)
+    name = "what came on stdin" if source == "-" else f"`{source}`"
     try:
-        return orjson.loads(raw)
+        return orjson.loads(_read(source).decode())
+    except UnicodeDecodeError as error:
+        raise UsageError(f"--input: {name} is not UTF-8 (byte {error.start + 1})") from error
     except orjson.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        name = "what came on stdin" if source == "-" else f"`{source}`"
         raise UsageError(f"--input: {name} is not JSON ({place}: {error.msg})") from error
 
 
@@ -39,13 +40,15 @@ def parse_pairs(pairs: Sequence[str]) -> dict[str, Any]:
     """Make an object of `key=value` pairs; a value that is JSON counts as JSON, any other as text.
 
     Raises:
-        UsageError: A pair has no `=` or no key, or a key comes twice.
+        UsageError: A pair has no `=`, no key, or other bytes than UTF-8, or a key comes twice.
     """
     values: dict[str, Any] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals or not key:
             raise UsageError(f"-i {pair}: write a key and a value, such as -i name=Ada")
+        if not _is_utf8(pair):
+            raise UsageError(f"-i {ascii(pair)}: this is not UTF-8; give it with --input")
         if key in values:
             raise UsageError(f"-i {key}=…: `{key}` is given twice")
         values[key] = parse_value(text)
@@ -63,6 +66,15 @@ def parse_value(text: str) -> Any:
     if isinstance(value, float) and text.lstrip("-").isdigit():
         return text
     return value
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether an argument was UTF-8; Python hands other bytes on as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _read(source: str) -> bytes:

@@ -66,7 +66,8 @@ def test_an_unknown_option_points_to_the_help(capsys):
     assert "`flowengine runs --help` tells more" in capsys.readouterr().err
 
 
-def test_help_lists_every_command(capsys):
-    assert run_command(["--help"]) == 0
+@pytest.mark.parametrize("arguments", [[], ["-h"], ["--help"]])
+def test_help_lists_every_command(capsys, arguments):
+    assert run_command(arguments) == 0
     out = capsys.readouterr().out
     assert all(name in out for name in COMMANDS)

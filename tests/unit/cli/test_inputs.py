@@ -81,3 +81,12 @@ def test_a_missing_file_is_named():
 def test_a_folder_is_no_input(tmp_path):
     with pytest.raises(UsageError, match="cannot be read"):
         read_input([], str(tmp_path))
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path):
+    with pytest.raises(UsageError, match="this is not UTF-8"):
+        parse_pairs(["name=\udcff"])
+    path = tmp_path / "in.json"
+    path.write_bytes(b'"\xff"')
+    with pytest.raises(UsageError, match=r"is not UTF-8 \(byte 2\)"):
+        read_input([], str(path))
