@@ -10,8 +10,9 @@ from engine.errors import FlowEngineError
 from engine.events.record import BufferedEvent, Change
 from engine.store.queue import LeasedJob
 
-#: Events of one attempt, at most; a last one says that more were dropped.
+#: Events of one attempt and their bytes, at most; a last one says that more were dropped.
 MAX_EVENTS: Final = 10_000
+MAX_EVENTS_BYTES: Final = 16 * 1024 * 1024
 
 
 class Phase(Enum):
@@ -36,6 +37,8 @@ class Attempt:
         thread: Who runs its handler, while somebody does.
         started_at_ms: Server's time when the handler was begun.
         events: Its buffered events, all of them.
+        events_bytes: Bytes of their data.
+        is_full: Whether further log lines are dropped.
         acked: How many of `events` the store has.
         emits: `(ts_ms, event, payload)` of what it has emitted.
         changes: Changes of the handler state.
@@ -48,7 +51,9 @@ class Attempt:
         "changes",
         "emits",
         "events",
+        "events_bytes",
         "fault",
+        "is_full",
         "job",
         "lease_ends_ms",
         "phase",
@@ -64,6 +69,8 @@ class Attempt:
         self.thread: Thread | None = None
         self.started_at_ms = 0
         self.events: list[BufferedEvent] = []
+        self.events_bytes = 0
+        self.is_full = False
         self.acked = 0
         self.report_is_due = False
         self.emits: list[tuple[int, str, bytes]] = []
@@ -72,8 +79,3 @@ class Attempt:
 
     def __repr__(self) -> str:
         return f"<Attempt {self.job.id} attempt {self.job.attempt} {self.phase.value}>"
-
-    @property
-    def unsent(self) -> list[BufferedEvent]:
-        """The events that the store does not have yet."""
-        return self.events[self.acked :]

@@ -13,10 +13,18 @@ from engine.events.codec import decode_json, encode_json
 from engine.events.record import BufferedEvent, Change
 from engine.events.types import LOG
 
-from .attempt import MAX_EVENTS, Attempt
+from .attempt import MAX_EVENTS, MAX_EVENTS_BYTES, Attempt
 
 #: Events that one attempt may emit; they ride on its settlement.
 MAX_EMITS: Final = 200
+
+#: Changes of the handler state that one attempt may make, for the same reason.
+MAX_CHANGES: Final = 500
+
+#: What stands in the log instead of what an attempt logs beyond its bounds.
+_FULL: Final = encode_json(
+    {"level": "warning", "message": "too many log lines in one attempt: the rest is dropped"}
+)
 
 #: Longest message of a `log` event, in characters.
 MAX_MESSAGE: Final = 10_000
@@ -122,18 +130,15 @@ class StepLogger:
         if data is not None:
             body["data"] = dict(data)
         raw = self._services.encode(body, "this log line")
-        events = self._attempt.events
-        if len(events) > MAX_EVENTS:
+        attempt = self._attempt
+        if attempt.is_full:
             return
-        if len(events) == MAX_EVENTS:
-            raw = encode_json(
-                {
-                    "level": "warning",
-                    "message": f"more than {MAX_EVENTS:,} lines in one attempt: the rest is dropped",
-                }
-            )
-        events.append(BufferedEvent(LOG, self._services.clock.now_ms(), raw))
-        self._services.buffered(self._attempt)
+        attempt.events_bytes += len(raw)
+        if len(attempt.events) == MAX_EVENTS or attempt.events_bytes > MAX_EVENTS_BYTES:
+            attempt.is_full = True
+            raw = _FULL
+        attempt.events.append(BufferedEvent(LOG, self._services.clock.now_ms(), raw))
+        self._services.buffered(attempt)
 
     def debug(self, message: str, data: Mapping[str, Any] | None = None) -> None:
         """Record a line of level `debug`."""
@@ -245,8 +250,14 @@ class StepState:
         return present + by
 
     def _record(self, op: str, key: str, value: bytes, data: dict[str, Any]) -> None:
+        attempt = self._attempt
+        if len(attempt.changes) == MAX_CHANGES:
+            attempt.fault = PayloadError(
+                f"step `{attempt.job.step}` changed its state more than {MAX_CHANGES} times"
+            )
+            raise attempt.fault
         body = encode_json({"op": op, "key": _checked(key), **data, "scope": "run"})
-        self._attempt.changes.append(Change(op, key, value, self._services.clock.now_ms(), body))
+        attempt.changes.append(Change(op, key, value, self._services.clock.now_ms(), body))
 
 
 def _checked(key: str) -> str:

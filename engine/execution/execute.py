@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -53,13 +53,14 @@ class Settlement:
     """How an attempt is to be settled.
 
     Attributes:
-        make_call: Makes the store's call when it is sent, with the events that are unsent then.
+        make_call: Makes the store's call when it is sent, from the events that go with it and the
+            number of the first.
         size: Bytes of the user's data in it.
         take: Token of the job that the answer may bring along, or ''.
         error: What the handler raised, or None.
     """
 
-    make_call: Callable[[], Call]
+    make_call: Callable[[int, Sequence[BufferedEvent]], Call]
     size: int = 0
     take: str = ""
     error: BaseException | None = None
@@ -148,12 +149,11 @@ def encode_result(execution: Execution) -> Execution:
 def route_emits(execution: Execution) -> Execution:
     """Decide where its events go."""
     attempt = execution.attempt
-    if not attempt.emits:
-        return execution
     total = len(execution.result_json) + sum(len(payload) for _, _, payload in attempt.emits)
+    total += sum(len(change.data) for change in attempt.changes)
     if total > MAX_COMMIT_BYTES:
         raise PayloadError(
-            f"step `{execution.step.name}` returned and emitted {total:,} bytes in all, "
+            f"step `{execution.step.name}` returned, emitted and set {total:,} bytes in all, "
             f"the limit is {MAX_COMMIT_BYTES:,}"
         )
     emissions = route(execution.linked.plan, attempt.job.path, attempt.emits, served=execution.env.served)
@@ -196,7 +196,7 @@ def completion(execution: Execution) -> Settlement:
         emits=execution.emissions,
     )
     size = len(execution.result_json) + sum(len(emission.data) for emission in execution.emissions)
-    return Settlement(lambda: commit(first=attempt.acked, events=attempt.unsent), size=size, take=take)
+    return Settlement(lambda first, events: commit(first=first, events=events), size=size, take=take)
 
 
 def skip(attempt: Attempt, plan: Plan, env: Environment, reason: str) -> Settlement:
@@ -214,7 +214,7 @@ def skip(attempt: Attempt, plan: Plan, env: Environment, reason: str) -> Settlem
         changes=(),
         emits=(),
     )
-    return Settlement(lambda: commit(first=attempt.acked, events=attempt.unsent))
+    return Settlement(lambda first, events: commit(first=first, events=events))
 
 
 def failure(attempt: Attempt, env: Environment, error: BaseException, *, cause: str) -> Settlement:
@@ -227,7 +227,7 @@ def failure(attempt: Attempt, env: Environment, error: BaseException, *, cause: 
         data=encode_json({"error": described, "cause": cause}),
         error=encode_json({"type": described["type"], "message": described["message"]}),
     )
-    return Settlement(lambda: fail(first=attempt.acked, events=attempt.unsent), error=error)
+    return Settlement(lambda first, events: fail(first=first, events=events), error=error)
 
 
 def describe(error: BaseException) -> dict[str, str]:

@@ -13,7 +13,7 @@ import redis
 from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
 
-from engine.errors import StoreError, StoreFull, StoreUnavailable, StoreUnfit
+from engine.errors import FlowEngineError, StoreError, StoreFull, StoreUnavailable, StoreUnfit
 
 from .keys import Keys
 from .script import NAMES, Script, assemble
@@ -150,6 +150,13 @@ class Store:
         self._client.connection_pool.disconnect()
 
 
+def _bring_back(on_lost: Callable[[], None]) -> None:
+    try:
+        on_lost()
+    except FlowEngineError as error:
+        raise StoreUnavailable(str(error)) from error
+
+
 class ScriptsUnknown(StoreUnavailable):
     """The server does not know the scripts, as after a restart; the calls have to be sent again."""
 
@@ -252,7 +259,7 @@ class Channel:
     def _connected(self) -> Any:
         if self._connection is None:
             if self._was_lost and self._store.on_lost is not None:
-                self._store.on_lost()
+                _bring_back(self._store.on_lost)
             connection = self._pool.make_connection()
             connection.connect()  # type: ignore[no-untyped-call]
             self._connection = connection

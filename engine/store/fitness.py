@@ -67,5 +67,6 @@ def _check_format(store: Store) -> None:
     if not found.isdigit() or int(found) > FORMAT:
         raise StoreUnfit(
             f"the keys under `{store.keys.prefix}` at {store.address} have format "
-            f"{found.decode(errors='replace')}, this engine knows {FORMAT}: use a newer flowengine, or another prefix"
+            f"{found.decode(errors='replace')}, this engine knows {FORMAT}: "
+            f"use a newer flowengine, or another prefix"
         )

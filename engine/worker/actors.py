@@ -136,7 +136,7 @@ class StepActors:
         if attempt.phase is Phase.SETTLING:
             return
         call = queue.release(attempt.job, delay_ms=delay_ms, unroutable=unroutable)
-        self._committer.submit(attempt, Settlement(lambda: call))
+        self._committer.submit(attempt, Settlement(lambda *_: call))
 
     def unsettled(self, attempt: Attempt, was_rejected: bool) -> None:
         """Settle an attempt whose handler Dramatiq's middleware kept from running."""

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Condition
@@ -32,7 +32,7 @@ from engine.errors import StoreError, StoreFull, StoreUnavailable
 from engine.execution.attempt import Attempt, Phase
 from engine.execution.execute import Settlement
 from engine.store import ledger
-from engine.store.connection import Channel, ScriptsUnknown
+from engine.store.connection import Call, Channel, ScriptsUnknown
 from engine.store.queue import LeasedJob, leased_job
 
 from .vital import Outage, VitalThread
@@ -45,6 +45,9 @@ REPORT_AFTER_MS: Final = 10
 #: Items and bytes of one pipeline, at most; a larger item goes alone.
 BATCH_ITEMS: Final = 256
 BATCH_BYTES: Final = 4 * 1024 * 1024
+
+#: Events that go with one call, at most: a script that wrote more would hold the server up.
+EVENTS_A_CALL: Final = 200
 
 #: Pipelines on their way at once: the server works at one while the next is made ready.
 PIPELINES: Final = 2
@@ -153,7 +156,7 @@ class Committer(VitalThread):
                 elif self.stopping.is_set():
                     break
             except StoreError as error:
-                self._again = [item for sent in self._sent for item in sent]
+                self._again += [item for sent in self._sent for item in sent]
                 self._sent.clear()
                 if not isinstance(error, ScriptsUnknown):
                     self._outage.failed(error)
@@ -205,12 +208,14 @@ class Committer(VitalThread):
 
     def _send(self, batch: list[Item]) -> None:
         since_ms = monotonic_ms()
+        sent: deque[Item] = deque()
         calls = []
-        for item in batch:
-            item.sent_events = len(item.attempt.events)
-            item.sent_at_ms = item.sent_at_ms or since_ms
-            calls.append(item.content.make_call())
-        self._sent.append(deque(batch))
+        for whole in batch:
+            whole.sent_at_ms = whole.sent_at_ms or since_ms
+            for item, call in in_chunks(whole):
+                sent.append(item)
+                calls.append(call)
+        self._sent.append(sent)
         self._channel.send(calls)
 
     def _read_answers(self) -> None:
@@ -279,8 +284,21 @@ class Committer(VitalThread):
 
 def report_item(attempt: Attempt) -> Item:
     """An item that reports the events that are unsent when it is sent."""
-    call = Settlement(lambda: ledger.report(attempt.job, first=attempt.acked, events=attempt.unsent))
-    return Item(attempt, call, is_report=True)
+    report = Settlement(lambda first, events: ledger.report(attempt.job, first=first, events=events))
+    return Item(attempt, report, is_report=True)
+
+
+def in_chunks(item: Item) -> Iterator[tuple[Item, Call]]:
+    """The calls that tell an item: so many reports of its attempt's events that none holds too many."""
+    events, at = item.attempt.events, item.attempt.acked
+    end = len(events)
+    while end - at > EVENTS_A_CALL:
+        chunk = report_item(item.attempt)
+        chunk.sent_events = at + EVENTS_A_CALL
+        yield chunk, chunk.content.make_call(at, events[at : chunk.sent_events])
+        at = chunk.sent_events
+    item.sent_events = end
+    yield item, item.content.make_call(at, events[at:end])
 
 
 def _is_passing(answer: Any) -> bool:

@@ -57,14 +57,6 @@ class Leases:
             self._is_waiting = False
             return self.room()
 
-    def wait_until_empty(self, timeout_s: float) -> bool:
-        """Wait until nothing is held, or the time is over."""
-        with self._changed:
-            self._is_waiting = True
-            is_empty = self._changed.wait_for(lambda: not self._held, timeout_s)
-            self._is_waiting = False
-            return is_empty
-
     def held(self) -> list[Attempt]:
         """Everything that is held at this moment."""
         with self._changed:

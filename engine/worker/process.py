@@ -90,6 +90,7 @@ class WorkerProcess:
         self._queues = sorted({name for linked in registry.linked for name in linked.plan.queues})
         self._is_taking = True
         self._stop_lock = threading.Lock()
+        self._is_started = False
         self._is_stopped = False
         self._clock = ServerClock()
         self._tokens = Tokens(self.worker_id)
@@ -181,6 +182,7 @@ class WorkerProcess:
         self._worker.start()
         self._fetcher.start()
         self._keeper.start()
+        self._is_started = True
 
     def stop_taking(self) -> None:
         """Take no more jobs; what is being done goes on. Answers at once, may be called again."""
@@ -200,7 +202,7 @@ class WorkerProcess:
         runs after the grace is left to its lease.
         """
         with self._stop_lock:
-            if self._is_stopped:
+            if self._is_stopped or not self._is_started:
                 return
             self._is_stopped = True
             self.stop_taking()
