@@ -1,0 +1,193 @@
+"""What must be true of a store at every moment: its books agree with its logs, and no key is forgotten."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import Any, NamedTuple
+
+from engine.compile.plan import Plan
+from engine.events.codec import decode_entries, decode_json
+from engine.events.fold import RunState, fold
+from engine.events.types import STEP_COMPLETED, Event
+from engine.store.connection import Store
+from engine.store.log import EventLog
+from engine.store.plans import Plans
+from engine.store.script import REFERENCE_BYTES
+
+#: Keys, after the prefix, that may live for ever.
+_PERMANENT = re.compile(
+    r"(events|registry|workers|queues|ready|timers|sweep|format"
+    r"|plan:.+|versions:.+|flows:.+|runs:.+|queue:.+:(conf|wake|wait|active|delayed))"
+)
+
+#: States of a job, each the name of the set of its queue in which its id must be.
+_PLACES = ("wait", "active", "delayed")
+
+
+class _Job(NamedTuple):
+    state: str
+    queue: str
+    token: str
+
+
+def audit(store: Store) -> None:
+    """Check every run, every queue and every key under the prefix of a store."""
+    names = keys_of(store)
+    places = _places(store, names)
+    jobs = _jobs(store, names)
+    with store.talking() as client:
+        ready = {queue.decode() for queue in client.smembers(store.keys.prefix + ":ready")}
+    for job_id, found in places.items():
+        job = jobs.get(job_id)
+        for queue, place in found:
+            assert place != "active" or job is not None, f"{job_id} keeps a slot of `{queue}` and has no job"
+            assert place != "wait" or queue in ready, f"{job_id} waits in `{queue}`, which is not ready"
+    for job_id, job in jobs.items():
+        assert places.get(job_id) == [(job.queue, job.state)], f"{job_id}: {job}, {places.get(job_id)}"
+        assert (job.state == "active") == bool(job.token), f"{job_id}: {job}"
+    for run_id in _ids(store, names, "run"):
+        check_run(store, run_id, jobs)
+    _check_feed(store)
+    _check_keys(store, names)
+
+
+def keys_of(store: Store) -> list[str]:
+    """Every key under the prefix."""
+    with store.talking() as client:
+        found = client.scan_iter(match=f"{store.keys.prefix}:*", count=1000)
+        return sorted({key.decode() for key in found})
+
+
+def check_run(store: Store, run_id: str, jobs: dict[str, _Job]) -> None:
+    """Check one run: ledger, handler state and jobs are what its log folds to."""
+    events = list(EventLog(store).read_all(run_id))
+    run = fold(events)
+    assert run is not None, f"run {run_id} has a ledger and no log"
+    with store.talking() as client:
+        ledger = {
+            key.decode(): value.decode() for key, value in client.hgetall(store.keys.run(run_id)).items()
+        }
+        kept = {
+            key.decode(): decode_json(raw) for key, raw in client.hgetall(store.keys.state(run_id)).items()
+        }
+        indexed = {
+            status
+            for status in ("running", "failing", "cancelling", "completed", "failed", "cancelled", "ended")
+            if client.zscore(store.keys.status_index(status), run_id) is not None
+        }
+        assert client.zscore(store.keys.flow_index(run.flow), run_id) == run.started_at_ms
+    assert _folded_part(ledger, run) == _expected_ledger(run)
+    assert kept == run.handler_state
+    assert indexed == {run.status} | ({"ended"} if run.is_over else set())
+    _check_jobs(run, ledger, {key: job for key, job in jobs.items() if key.startswith(f"{run_id}/")})
+    _check_results(store, run, events, ledger)
+    if run.is_over:
+        assert events[-1].is_terminal
+
+
+def _folded_part(ledger: dict[str, str], run: RunState) -> dict[str, Any]:
+    found: dict[str, Any] = {name: ledger.get(name) for name in ("flow", "version", "status", "step")}
+    found |= {name: int(ledger[name]) if name in ledger else None for name in ("started", "ended")}
+    found["error"] = decode_json(ledger["error"].encode()) if "error" in ledger else None
+    found["open"] = int(ledger["open"]) if run.status == "running" else None
+    found["created"] = {name[2:]: int(value) for name, value in ledger.items() if name.startswith("n:")}
+    return found
+
+
+def _expected_ledger(run: RunState) -> dict[str, Any]:
+    error = run.error and {"type": run.error["type"], "message": run.error["message"]}
+    return {
+        "flow": run.flow,
+        "version": run.version,
+        "status": run.status,
+        "step": run.failed_step,
+        "started": run.started_at_ms,
+        "ended": run.ended_at_ms,
+        "error": error,
+        "open": run.open if run.status == "running" else None,
+        "created": run.created,
+    }
+
+
+def _check_jobs(run: RunState, ledger: dict[str, str], jobs: dict[str, _Job]) -> None:
+    leased = {key: job.token for key, job in jobs.items() if job.state == "active"}
+    assert int(ledger["leased"]) == len(leased)
+    taken = {name[2:]: value for name, value in ledger.items() if name.startswith("c:")}
+    assert taken == {token: leased[key] and key for token, key in taken.items()}
+    assert all(leased[key] == token for token, key in taken.items())
+    due = {f"{run.run_id}/{it.step_id}" for it in run.activations.values() if it.is_open}
+    if run.status == "running":
+        assert set(jobs) == due, "every open activation has one job, and nothing else has one"
+    elif run.is_over:
+        assert not leased
+    else:
+        assert set(jobs) <= due
+
+
+def _check_results(store: Store, run: RunState, events: list[Event], ledger: dict[str, str]) -> None:
+    """The results that the ledger keeps for the end, and the result that the end made of them."""
+    plan = Plan.from_dict(Plans(store).read(run.flow, run.version), run.version)
+    last = {it.step_name: it.data.get("result") for it in events if it.type == STEP_COMPLETED}
+    results = {name: last[name] for name in plan.sinks if name in last}
+    kept = {name[2:]: decode_json(value.encode()) for name, value in ledger.items() if name.startswith("r:")}
+    if run.status == "running":
+        assert kept == results
+    elif run.status == "completed":
+        assert kept == {}
+        assert run.result == (results.get(plan.sinks[0]) if len(plan.sinks) == 1 else results)
+
+
+def _check_feed(store: Store) -> None:
+    """What the firehose holds of a run is in its log, under the same id."""
+    with store.talking() as client:
+        feed = decode_entries(client.xrange(store.keys.events))
+    by_run: dict[str, list[Event]] = defaultdict(list)
+    for event in feed:
+        by_run[event.run_id].append(event)
+    for run_id, events in by_run.items():
+        log = {event.id: event for event in EventLog(store).read_all(run_id)}
+        for event in events if log else ():
+            logged = log.get(event.id)
+            assert logged is not None, f"{event.id} ({event.type}) of {run_id} is not in its log"
+            if "ref" in event.data and "ref" not in logged.data:
+                assert event.data["ref"] > REFERENCE_BYTES
+            else:
+                assert event == logged
+
+
+def _check_keys(store: Store, names: list[str]) -> None:
+    """Every key ends by itself, belongs to a run that is indexed, or is one of the permanent ones."""
+    start = len(store.keys.prefix) + 1
+    runs = _ids(store, names, "run")
+    with store.talking() as client:
+        for name in names:
+            kind, _, rest = name[start:].partition(":")
+            of_a_run = kind in ("flow", "run", "state") and rest in runs
+            if kind != "job" and not of_a_run and not _PERMANENT.fullmatch(name[start:]):
+                assert client.pttl(name) != -1, f"{name} would stay for ever"
+
+
+def _ids(store: Store, names: list[str], kind: str) -> set[str]:
+    head = f"{store.keys.prefix}:{kind}:"
+    return {name.removeprefix(head) for name in names if name.startswith(head)}
+
+
+def _places(store: Store, names: list[str]) -> dict[str, list[tuple[str, str]]]:
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    with store.talking() as client:
+        for name in sorted(_ids(store, names, "queue")):
+            queue, _, place = name.rpartition(":")
+            if place in _PLACES:
+                for job_id in client.zrange(f"{store.keys.prefix}:queue:{name}", 0, -1):
+                    found[job_id.decode()].append((queue, place))
+    return found
+
+
+def _jobs(store: Store, names: list[str]) -> dict[str, _Job]:
+    found = {}
+    with store.talking() as client:
+        for job_id in _ids(store, names, "job"):
+            fields = client.hmget(f"{store.keys.prefix}:job:{job_id}", "state", "queue", "token")
+            found[job_id] = _Job(*((field or b"").decode() for field in fields))
+    return found
