@@ -48,7 +48,7 @@ def parse_pairs(pairs: Sequence[str]) -> dict[str, Any]:
         if not equals or not key:
             raise UsageError(f"-i {pair}: write a key and a value, such as -i name=Ada")
         if not _is_utf8(pair):
-            raise UsageError(f"-i {ascii(pair)}: this is not UTF-8; give it with --input")
+            raise UsageError(f"-i {pair!a}: this is not UTF-8; give it with --input")
         if key in values:
             raise UsageError(f"-i {key}=…: `{key}` is given twice")
         values[key] = parse_value(text)

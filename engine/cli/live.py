@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from engine.clock import now_ms
+from engine.clock import monotonic_ms, now_ms
 from engine.compile.plan import Plan
 from engine.events.fold import RunState
 from engine.events.state import (
@@ -45,6 +45,9 @@ _ATTEMPT_CHARS: Final = len("attempt")
 _TOOK_CHARS: Final = len("59m 59s")
 
 _BAR_CHARS: Final = 10
+
+#: A fast run would be drawn for each of its events otherwise, at the cost of the handlers.
+_REDRAW_MS: Final = 80.0
 
 _MARKS: Final = {
     COMPLETED: ("✓", "green"),
@@ -104,7 +107,8 @@ def render(
     for row in shown:
         table.add_row(*_cells(row, has_attempts=has_attempts, has_notes=has_notes))
     if len(shown) < len(rows):
-        table.add_row(Text(f"… {len(rows) - len(shown)} more", style="dim"))
+        table.caption = Text(f"… {len(rows) - len(shown)} more", style="dim not italic")
+        table.caption_justify = "left"
     return table
 
 
@@ -144,6 +148,7 @@ class LiveView:
         self._console = Console(file=sys.stderr, highlight=False)
         self._colour = wants_colour(sys.stderr)
         self._notes: dict[str, str] = {}
+        self._drawn_at_ms = -_REDRAW_MS
         self._who_width = who_width(plan)
         self._live = Live(
             console=self._console, auto_refresh=False, redirect_stdout=True, redirect_stderr=True
@@ -173,7 +178,11 @@ class LiveView:
         self._console.print(Text(sentence, style="yellow"))
 
     def tick(self, run: RunState) -> None:
-        """Show the run as it is now."""
+        """Show the run as it is now, unless it has just been drawn."""
+        drawn_at_ms = monotonic_ms()
+        if not run.is_over and drawn_at_ms - self._drawn_at_ms < _REDRAW_MS:
+            return
+        self._drawn_at_ms = drawn_at_ms
         size = self._console.size
         table = render(
             run, self._plan, now_ms=now_ms(), notes=self._notes, width=size.width, height=size.height

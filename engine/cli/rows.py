@@ -27,8 +27,8 @@ NOT_REACHED: Final = "not reached"
 #: States in the order in which a row with several names them: what needs attention first.
 _TELLING: Final = (FAILED, RUNNING, DELAYED, WAITING, CANCELLED, DROPPED, SKIPPED, COMPLETED)
 
-#: Which rows stay when a table is too tall, by state.
-_RANK: Final = {FAILED: 0, RUNNING: 0, DELAYED: 1, CANCELLED: 1, WAITING: 2, COMPLETED: 3}
+#: States of rows that stay when a table is too tall.
+_BUSY: Final = frozenset({FAILED, RUNNING, DELAYED, CANCELLED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +118,10 @@ def followers(plan: Plan, step: str) -> list[str]:
 
 
 def most_telling(rows: list[StepRow], height: int) -> list[StepRow]:
-    """The rows that fit a height, in their order: what runs or failed stays, what is done goes first."""
+    """The rows that fit a height, in their order: what runs or failed, then what is near to it."""
     if len(rows) <= height:
         return rows
-    ranked = sorted(range(len(rows)), key=lambda index: (_RANK.get(rows[index].state, 2), index))
-    kept = sorted(ranked[:height])
-    return [rows[index] for index in kept]
+    busy = [index for index, row in enumerate(rows) if row.state in _BUSY]
+    centre = busy[0] if busy else len(rows) - 1
+    ranked = sorted(range(len(rows)), key=lambda index: (rows[index].state not in _BUSY, abs(index - centre)))
+    return [rows[index] for index in sorted(ranked[:height])]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engine.cli.rows import followers, in_order, most_telling, step_rows
 from tests.unit.cli.sample import BEGIN_MS, FAILED, HALF_WAY, PLAN, event, folded
 
@@ -49,7 +51,13 @@ def test_a_clock_that_is_behind_never_shows_a_negative_time():
     assert rows(HALF_WAY, after_ms=0)["charge"].took_ms == 0
 
 
-def test_what_runs_stays_when_the_table_is_too_tall():
+def test_what_runs_stays_when_the_table_is_too_tall_with_what_is_near_to_it():
     found = list(rows(HALF_WAY).values())
-    assert [row.step for row in most_telling(found, 2)] == ["charge", "pack"]
+    assert [row.step for row in most_telling(found, 1)] == ["charge"]
+    assert [row.step for row in most_telling(found, 3)] == ["take", "charge", "pack"]
     assert most_telling(found, 10) == found
+
+
+def test_the_end_of_a_long_run_that_is_over_stays():
+    done = [replace(row, state="completed") for row in rows(HALF_WAY).values()]
+    assert [row.step for row in most_telling(done, 2)] == ["pack", "ship"]
