@@ -148,6 +148,7 @@ class LiveView:
         self._console = Console(file=sys.stderr, highlight=False)
         self._colour = wants_colour(sys.stderr)
         self._notes: dict[str, str] = {}
+        self._run: RunState | None = None
         self._drawn_at_ms = -_REDRAW_MS
         self._who_width = who_width(plan)
         self._live = Live(
@@ -161,6 +162,8 @@ class LiveView:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._run is not None:
+            self._draw(self._run)
         self._live.stop()
 
     def event(self, event: Event) -> None:
@@ -178,11 +181,13 @@ class LiveView:
         self._console.print(Text(sentence, style="yellow"))
 
     def tick(self, run: RunState) -> None:
-        """Show the run as it is now, unless it has just been drawn."""
-        drawn_at_ms = monotonic_ms()
-        if not run.is_over and drawn_at_ms - self._drawn_at_ms < _REDRAW_MS:
-            return
-        self._drawn_at_ms = drawn_at_ms
+        """Show the run as it is now; what has just been drawn waits for the next time, or for the end."""
+        self._run = run
+        if run.is_over or monotonic_ms() - self._drawn_at_ms >= _REDRAW_MS:
+            self._draw(run)
+
+    def _draw(self, run: RunState) -> None:
+        self._drawn_at_ms = monotonic_ms()
         size = self._console.size
         table = render(
             run, self._plan, now_ms=now_ms(), notes=self._notes, width=size.width, height=size.height
