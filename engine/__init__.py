@@ -5,8 +5,6 @@ What a user's code needs stands here; everything else is the engine's own affair
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
-
 from engine.errors import (
     DeclarationError,
     EmitNotDeclared,
@@ -23,11 +21,6 @@ from engine.errors import (
     StoreUnfit,
 )
 from engine.handler import Context, Job
-
-try:
-    __version__ = version("flowengine")
-except PackageNotFoundError:  # a checkout that was never installed
-    __version__ = "0+unknown"
 
 __all__ = [
     # Handlers
@@ -50,3 +43,15 @@ __all__ = [
     # About
     "__version__",
 ]
+
+
+def __getattr__(name: str) -> str:
+    """Look the version up when it is asked for: that takes a third of the time of a short command."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("flowengine")
+    except PackageNotFoundError:  # a checkout that was never installed
+        return "0+unknown"

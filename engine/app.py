@@ -8,19 +8,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from engine import __version__
-from engine.compile.build import Built
-from engine.compile.link import link
 from engine.embedded.server import EmbeddedServer
-from engine.execution.capture import PrintsToLog, RecordsToLog
-from engine.registry.pins import Pins
-from engine.registry.plans import Registry
 from engine.settings import Settings
 from engine.store.connection import Store
 from engine.store.fitness import check
-from engine.store.plans import Plans
-from engine.worker.process import Limits, WorkerProcess
+
+if TYPE_CHECKING:
+    from engine.compile.build import Built
+    from engine.worker.process import WorkerProcess
 
 #: Exit code of a process whose vital thread died.
 EXIT_BUG = 70
@@ -73,6 +70,14 @@ def open_worker(
         built: The flows.
         died: Told why the worker cannot go on; by default the process ends at once, with 70.
     """
+    # Imported here, since Dramatiq takes longer to import than most commands to run.
+    from engine import __version__
+    from engine.compile.link import link
+    from engine.registry.pins import Pins
+    from engine.registry.plans import Registry
+    from engine.store.plans import Plans
+    from engine.worker.process import Limits, WorkerProcess
+
     registry = Registry()
     registry.swap(built.plans, built.handlers)
     _capture(settings)
@@ -98,8 +103,11 @@ def _die(why: str) -> None:
 
 
 def _capture(settings: Settings) -> None:
+    from engine.execution.capture import PrintsToLog, RecordsToLog
+
     root = logging.getLogger()
     if not any(isinstance(handler, RecordsToLog) for handler in root.handlers):
-        root.addHandler(RecordsToLog())
+        # The first of all: it marks what the engine's own lines leave out.
+        root.handlers.insert(0, RecordsToLog())
     if settings.worker.log_prints and not isinstance(sys.stdout, PrintsToLog):
         sys.stdout = PrintsToLog(sys.stdout)

@@ -15,6 +15,9 @@ _QUIET_LOGGERS = ("dramatiq", "redis")
 #: Prefix of the loggers whose lines name only the part of the engine that speaks.
 _PACKAGE_PREFIX = "engine."
 
+#: Attribute of a record that a handler made and that is an event of its run.
+IN_STEP = "flowengine_in_step"
+
 
 class TextFormatter(logging.Formatter):
     """Formats a record as `2026-01-31T12:00:00.123Z WARNING worker.leases: message`.
@@ -48,6 +51,7 @@ def configure_logs(level: int = logging.INFO) -> None:
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(TextFormatter())
+    handler.addFilter(lambda record: not getattr(record, IN_STEP, False))
     root = logging.getLogger()
     for old in root.handlers[:]:
         if isinstance(old.formatter, TextFormatter):

@@ -25,7 +25,6 @@ def read_run(store: Store, beginning: str) -> tuple[RunState, Plan]:
 
     Raises:
         RunNotFound: No run's id begins so.
-        FlowEngineError: The ids of several runs do.
     """
     run_id = RunIndex(store).find(beginning)
     state = fold(EventLog(store).read_all(run_id))

@@ -6,6 +6,8 @@ import logging
 import threading
 from typing import Any, TextIO
 
+from engine.logs import IN_STEP
+
 from .context import MAX_MESSAGE, StepContext
 
 _current = threading.local()
@@ -34,6 +36,7 @@ class RecordsToLog(logging.Handler):
         context: StepContext | None = getattr(_current, "context", None)
         if context is None:
             return
+        setattr(record, IN_STEP, True)
         try:
             context.logger.log(record.levelname.lower(), self.format(record), {"logger": record.name})
         except Exception:

@@ -38,7 +38,7 @@ from .capture import Capture
 from .context import Services, StepContext
 from .route import route
 
-#: Longest traceback that is recorded, in characters; the innermost part is kept.
+#: Longest traceback that is recorded, in characters; of a longer one the beginning and the end are kept.
 MAX_TRACEBACK: Final = 20_000
 
 #: Longest message of an error that is recorded, in characters.
@@ -232,17 +232,34 @@ def failure(attempt: Attempt, env: Environment, error: BaseException, *, cause: 
 
 def describe(error: BaseException) -> dict[str, str]:
     """An exception as `{type, message, traceback?}`; the traceback begins in the user's code."""
-    described = {"type": type(error).__name__, "message": _text(str(error))[:MAX_MESSAGE]}
+    described = {"type": type(error).__name__, "message": _text(_message(error))[:MAX_MESSAGE]}
     frames = _users_frames(error.__traceback__)
     if frames is not None:
         lines = traceback.format_exception(type(error), error, frames)
-        described["traceback"] = _text("".join(lines))[-MAX_TRACEBACK:]
+        described["traceback"] = _both_ends(_text("".join(lines)), MAX_TRACEBACK)
     return described
+
+
+def _message(error: BaseException) -> str:
+    # A user's `__str__` may raise too, whatever it likes; the failure must be recorded all the same.
+    try:
+        return str(error)
+    except BaseException as fault:
+        return f"(its text cannot be shown: `__str__` raised {type(fault).__name__})"
 
 
 def _text(text: str) -> str:
     """Text that JSON can carry: a lone surrogate is escaped."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _both_ends(text: str, limit: int) -> str:
+    """A text of at most `limit` characters: the end of a traceback may be one endless message."""
+    if len(text) <= limit:
+        return text
+    gap = "\n  [...]\n"
+    half = (limit - len(gap)) // 2
+    return f"{text[:half]}{gap}{text[-half:]}"
 
 
 def _users_frames(frames: TracebackType | None) -> TracebackType | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from engine.errors import FlowEngineError, RunNotFound
+from engine.errors import RunNotFound
 from engine.events.codec import decode_json
 from engine.events.state import STATUSES
 
@@ -84,8 +84,7 @@ class RunIndex:
         """The id of the run whose id begins so; the newest 10,000 of each status are looked at.
 
         Raises:
-            RunNotFound: None does.
-            FlowEngineError: Several do; the message names some.
+            RunNotFound: None does, or several do; the message names some of those.
         """
         with self._store.talking() as client:
             if client.exists(self._store.keys.run(beginning)):
@@ -95,7 +94,7 @@ class RunIndex:
             raise RunNotFound(f"there is no run `{beginning}` in the store at {self._store.address}")
         if len(found) > 1:
             some = ", ".join(found[:5])
-            raise FlowEngineError(
+            raise RunNotFound(
                 f"`{beginning}` is the beginning of {len(found)} run ids ({some}): write more of it"
             )
         return found[0]

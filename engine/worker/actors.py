@@ -21,7 +21,7 @@ from .broker import STEPS_QUEUE, actor_name
 from .committer import Committer
 from .leases import Leases, is_over
 
-logger = logging.getLogger("flowengine.worker")
+logger = logging.getLogger(__name__)
 
 #: First and longest time for which a job that this process cannot serve is put off, in milliseconds.
 _FIRST_DELAY_MS: Final = 1_000

@@ -37,7 +37,7 @@ from engine.store.queue import LeasedJob, leased_job
 
 from .vital import Outage, VitalThread
 
-logger = logging.getLogger("flowengine.worker")
+logger = logging.getLogger(__name__)
 
 #: Milliseconds that a buffered event may wait for a settlement to take it along.
 REPORT_AFTER_MS: Final = 10

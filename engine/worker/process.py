@@ -31,7 +31,7 @@ from .fetcher import Fetcher, Tokens
 from .leases import Leases
 from .timers import Keeper
 
-logger = logging.getLogger("flowengine.worker")
+logger = logging.getLogger(__name__)
 
 #: Milliseconds after which Dramatiq's idle threads look around; its `stop` waits out two of them.
 _WORKER_TIMEOUT_MS: Final = 100

@@ -23,7 +23,7 @@ from .fetcher import Tokens
 from .leases import Leases, is_alive
 from .vital import Outage, VitalThread
 
-logger = logging.getLogger("flowengine.worker")
+logger = logging.getLogger(__name__)
 
 #: Longest pause between two ticks, in seconds.
 TICK_S: Final = 1.0

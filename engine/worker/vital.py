@@ -9,7 +9,7 @@ from typing import Final
 from engine.clock import monotonic_ms
 from engine.errors import StoreError
 
-logger = logging.getLogger("flowengine.worker")
+logger = logging.getLogger(__name__)
 
 #: Pause after the first failed call, and the longest one, in seconds.
 _FIRST_PAUSE_S: Final = 0.05
