@@ -137,4 +137,6 @@ def _without_password(url: str) -> str:
     user, colon, _ = userinfo.partition(":")
     hidden = [(key, "***" if key == "password" else text) for key, text in parse_qsl(parts.query)]
     query = urlencode(hidden, safe="*")
-    return parts._replace(netloc=f"{user}{':***' if colon else ''}{at}{place}", query=query).geturl()
+    hidden_url = parts._replace(netloc=f"{user}{':***' if colon else ''}{at}{place}", query=query).geturl()
+    # Without a host the slashes are left out, as in `unix:/run/redis.sock`.
+    return hidden_url if "://" in hidden_url else hidden_url.replace(":", "://", 1)

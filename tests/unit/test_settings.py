@@ -324,3 +324,9 @@ def test_the_document_tells_the_defaults():
         else:
             got = load_settings(None, environ={env_name(name): said})
             assert getattr(getattr(got, section), rest.replace(".", "_") + kind.suffix) == default, name
+
+
+def test_the_address_of_a_socket_keeps_its_slashes():
+    settings = load_settings(None, flags={"redis.url": "unix:///run/redis.sock"}, environ={})
+
+    assert settings.redis.address == "unix:///run/redis.sock"
