@@ -1,0 +1,17 @@
+"""A workshop for each test: its workers are ended with it, and none of their vital threads may have died."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.worker import Workshop
+
+
+@pytest.fixture
+def workshop(store) -> Iterator[Workshop]:
+    workshop = Workshop(store)
+    yield workshop
+    workshop.close()
+    assert workshop.deaths == []
