@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os.path
 from collections.abc import Iterable
 
 #: Edits after which a word is another word, however long it is.
@@ -81,10 +80,14 @@ def osa_distance(left: str, right: str, *, limit: int) -> int:
 
 def _where_they_differ(left: str, right: str) -> tuple[str, str]:
     """Two words without the beginning and the end that they share; most of long names is that."""
-    start = len(os.path.commonprefix((left, right)))
-    left, right = left[start:], right[start:]
-    end = len(os.path.commonprefix((left[::-1], right[::-1])))
-    return left[: len(left) - end], right[: len(right) - end]
+    shared = 0
+    while shared < min(len(left), len(right)) and left[shared] == right[shared]:
+        shared += 1
+    left, right = left[shared:], right[shared:]
+    shared = 0
+    while shared < min(len(left), len(right)) and left[-1 - shared] == right[-1 - shared]:
+        shared += 1
+    return left[: len(left) - shared], right[: len(right) - shared]
 
 
 def _fold(word: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from engine.declare.declaration import FlowDeclaration, Located, StepDeclaration
+from engine.declare.suggest import Suggestions
 
 
 class Graph:
@@ -29,6 +30,8 @@ class Graph:
             for event in step.subscribes:
                 self.subscribers.setdefault(event.text, []).append(step)
         self.entries = tuple(step for step in flow.steps if step.is_entry)
+        self._suggestions = Suggestions()
+        self._meant: dict[str, str | None] = {}
         self._after: Mapping[str, tuple[StepDeclaration, ...]] = {
             step.name.text: tuple(
                 follower
@@ -38,6 +41,12 @@ class Graph:
             )
             for step in flow.steps
         }
+
+    def meant(self, event: str) -> str | None:
+        """The emitted event that one which nobody emits is a misspelling of, if that is sure."""
+        if event not in self._meant:
+            self._meant[event] = self._suggestions.nearest(event, self.emitters)
+        return self._meant[event]
 
     def after(self, step: StepDeclaration) -> tuple[StepDeclaration, ...]:
         """The steps that a step triggers; never an entry, whose subscriptions are a mistake of their own."""

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 
 from engine.declare.declaration import StepDeclaration
 from engine.declare.diagnostic import Diagnostic, Related
-from engine.declare.suggest import nearest
 
 from .edges import Graph
 from .rules import broken
@@ -71,7 +70,7 @@ def nobody_emits(graph: Graph) -> Iterator[Diagnostic]:
             if event.text in graph.emitters or step.is_entry or is_reserved(event.text):
                 continue
             message = f"step `{step.name.text}` subscribes to `{event.text}`, which no step emits"
-            likely = nearest(event.text, graph.emitters)
+            likely = graph.meant(event.text)
             if likely is None:
                 help = f"add `{event.text}` to the `emits` of the step that announces it"
                 yield broken("FE403", message, event.span, help=help)
@@ -85,7 +84,7 @@ def nobody_hears(graph: Graph) -> Iterator[Diagnostic]:
     misspelt = {
         likely
         for event in graph.subscribers
-        if event not in graph.emitters and (likely := nearest(event, graph.emitters))
+        if event not in graph.emitters and (likely := graph.meant(event))
     }
     for step in graph.flow.steps:
         is_sink = not any(event.text in graph.subscribers for event in step.emits)

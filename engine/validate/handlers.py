@@ -16,7 +16,7 @@ from engine.declare.declaration import Located
 from engine.declare.diagnostic import Diagnostic, Related
 from engine.declare.discover import display_name
 from engine.declare.span import Span
-from engine.declare.suggest import nearest
+from engine.declare.suggest import Suggestions
 
 from .rules import broken
 from .source import Binding, Folder, Missing, Module, Sources, Unparsable, modules_in
@@ -48,7 +48,8 @@ def check_handlers(handlers: Iterable[Located], *, sources: Sources) -> tuple[Di
         handlers: Import paths with their places.
         sources: Where modules are found; one for all files, since each module is read once.
     """
-    return tuple(diagnostic for handler in handlers for diagnostic in _check(handler, sources))
+    suggestions = Suggestions()
+    return tuple(diagnostic for handler in handlers for diagnostic in _check(handler, sources, suggestions))
 
 
 def split_import_path(path: str) -> tuple[str, str] | None:
@@ -58,7 +59,7 @@ def split_import_path(path: str) -> tuple[str, str] | None:
     return (module, function) if is_path else None
 
 
-def _check(handler: Located, sources: Sources) -> Iterator[Diagnostic]:
+def _check(handler: Located, sources: Sources, suggestions: Suggestions) -> Iterator[Diagnostic]:
     parts = split_import_path(handler.text)
     if parts is None:
         yield _no_import_path(handler)
@@ -66,13 +67,13 @@ def _check(handler: Located, sources: Sources) -> Iterator[Diagnostic]:
     module, function = parts
     match found := sources.find(module):
         case Missing():
-            yield _no_module(handler, found, function)
+            yield _no_module(handler, found, suggestions)
         case Folder():
             yield _folder(handler, module, function, found)
         case Unparsable():
             yield _unparsable(handler, module, found)
         case Module():
-            yield from _check_function(handler, function, found)
+            yield from _check_function(handler, function, found, suggestions)
 
 
 def _no_import_path(handler: Located) -> Diagnostic:
@@ -85,10 +86,10 @@ def _no_import_path(handler: Located) -> Diagnostic:
     return broken("FE201", message, handler.span, help=help)
 
 
-def _no_module(handler: Located, missing: Missing, function: str) -> Diagnostic:
+def _no_module(handler: Located, missing: Missing, suggestions: Suggestions) -> Diagnostic:
     message = f"there is no module `{missing.name}`"
     parent, _, last = missing.name.rpartition(".")
-    likely = nearest(last, modules_in(missing.folders))
+    likely = suggestions.nearest(last, modules_in(missing.folders))
     if likely is None:
         folder = display_name(Path(missing.folders[0])) if missing.folders else None
         where = f" in `{folder}`" if folder else ""
@@ -116,12 +117,14 @@ def _unparsable(handler: Located, module: str, found: Unparsable) -> Diagnostic:
     return broken("FE203", message, handler.span, related=Related("Python stopped here", span))
 
 
-def _check_function(handler: Located, name: str, module: Module) -> Iterator[Diagnostic]:
+def _check_function(
+    handler: Located, name: str, module: Module, suggestions: Suggestions
+) -> Iterator[Diagnostic]:
     binding = module.bindings.get(name)
     file = display_name(module.path)
     if binding is None:
         if not module.is_open:
-            yield _no_function(handler, name, module, file)
+            yield _no_function(handler, name, module, suggestions)
         return
     related = Related("defined here", _first_line(file, binding))
     match binding:
@@ -140,11 +143,11 @@ def _check_function(handler: Located, name: str, module: Module) -> Iterator[Dia
             yield broken("FE205", message, handler.span, help=_SIGNATURE.format(name=name), related=related)
 
 
-def _no_function(handler: Located, name: str, module: Module, file: str) -> Diagnostic:
+def _no_function(handler: Located, name: str, module: Module, suggestions: Suggestions) -> Diagnostic:
     functions = [
         key for key, binding in module.bindings.items() if not isinstance(binding, (*_CONSTANTS, ast.Import))
     ]
-    likely = nearest(name, functions)
+    likely = suggestions.nearest(name, functions)
     if likely:
         path = handler.text.partition(":")[0]
         help = f"did you mean `{path}:{likely}`?"
@@ -152,7 +155,8 @@ def _no_function(handler: Located, name: str, module: Module, file: str) -> Diag
         defined = [key for key in functions if isinstance(module.bindings[key], _Function)]
         listed = ", ".join(f"`{key}`" for key in defined[:8])
         help = f"its functions are {listed}" if listed else _SIGNATURE.format(name=name)
-    return broken("FE204", f"there is no function `{name}` in {file}", handler.span, help=help)
+    message = f"there is no function `{name}` in {display_name(module.path)}"
+    return broken("FE204", message, handler.span, help=help)
 
 
 def _check_signature(
