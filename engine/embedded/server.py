@@ -34,6 +34,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
+from engine.clock import monotonic_ms
 from engine.errors import EmbeddedServerError
 
 from .binary import find_server_binary
@@ -44,7 +45,7 @@ from .probe import ask_for_shutdown, server_state
 _NOTE = "socket"
 
 #: How long a server may take to answer or to stop; one that says it is loading may take longer.
-_PATIENCE_S = 20.0
+_PATIENCE_MS = 20_000
 
 #: Pause between two looks at a server that starts or stops.
 _PAUSE_S = 0.005
@@ -145,7 +146,7 @@ class EmbeddedServer:
         """Make sure that a server answers, starting one at most once; `start` is held."""
         folder = self._folder.resolve()
         note = folder / _NOTE
-        until = time.monotonic() + _PATIENCE_S
+        until = monotonic_ms() + _PATIENCE_MS
         has_started = False
         while True:
             # The starter's path counts, not what this process would choose: environments differ.
@@ -164,8 +165,8 @@ class EmbeddedServer:
                     self._start_server(free, socket_path)
                     has_started = True
             if state == "loading":
-                until = time.monotonic() + _PATIENCE_S
-            elif time.monotonic() > until:
+                until = monotonic_ms() + _PATIENCE_MS
+            elif monotonic_ms() > until:
                 raise EmbeddedServerError(
                     f"The embedded server of {self._root.resolve()} runs but does not answer at {noted}: "
                     f"it may be stopped, or belong to another machine or container. "
@@ -206,7 +207,7 @@ class EmbeddedServer:
                 errors="replace",
                 start_new_session=True,
                 pass_fds=(lock,),
-                timeout=_PATIENCE_S,
+                timeout=_PATIENCE_MS / 1000,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise EmbeddedServerError(f"The embedded server cannot be started: {error}.") from error
@@ -216,8 +217,8 @@ class EmbeddedServer:
     def _stop_server(self) -> bool:
         """Ask for SHUTDOWN and wait for the end; `start` is held and nobody is a member."""
         ask_for_shutdown(self.socket_path)
-        until = time.monotonic() + _PATIENCE_S
-        while time.monotonic() < until:
+        until = monotonic_ms() + _PATIENCE_MS
+        while monotonic_ms() < until:
             with self._server_lock() as free:
                 if free is not None:
                     # A server removes its socket itself, unless it was killed.

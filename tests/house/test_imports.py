@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.tree import ROOT
+from tests.house.tree import ROOT, texts
 
 CONFIGURATION = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
 
@@ -55,3 +56,17 @@ def test_what_importing_a_room_does_not_load(code, modules):
     )
 
     assert result.stdout.split() == []
+
+
+def test_one_module_reads_the_clock():
+    """What can be imported purely (`time.sleep`, `datetime` as a type) is not the clock's reading."""
+    reading = re.compile(
+        r"\btime\.(time|time_ns|monotonic|monotonic_ns|perf_counter)\(|datetime\.(now|today|utcnow)\("
+    )
+    readers = {
+        path.as_posix()
+        for path, text in texts().items()
+        if path.parts[0] == "engine" and reading.search(text)
+    }
+
+    assert readers == {"engine/clock.py"}

@@ -267,7 +267,7 @@ def test_a_server_that_does_not_answer_is_not_joined_by_a_second_one(tmp_path, m
         pid = pid_of(server)
         os.kill(pid, signal.SIGSTOP)
         try:
-            monkeypatch.setattr(server_module, "_PATIENCE_S", 0.05)
+            monkeypatch.setattr(server_module, "_PATIENCE_MS", 50)
             with pytest.raises(EmbeddedServerError, match="runs but does not answer"):
                 EmbeddedServer(tmp_path).join()
         finally:
