@@ -80,10 +80,14 @@ def open_project(
 
 
 def declaration_paths(project: Project, paths: Sequence[Path]) -> list[Path]:
-    """The files and folders to read: those that were named, or the project's flows."""
-    if paths:
-        return list(paths)
+    """The files and folders to read: those that were named, or the project's flows.
+
+    The project's own directory stands for its flows: it has files of other kinds, too.
+    """
     folder = project.root / project.settings.queue.dir
+    root = project.root.resolve()
+    if paths:
+        return [folder if path.resolve() == root else path for path in paths]
     if not folder.is_dir():
         raise UsageError(f"there is no folder `{folder}`; name the flow files to read")
     return [folder]

@@ -8,6 +8,7 @@ is imported by then, so a folder of the project's called `engine` cannot win eit
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 import sys
 import traceback
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import HandlerError
+from engine.validate.source import own_folder
 
 Handler = Callable[..., Any]
 
@@ -41,6 +43,7 @@ def link(path: str) -> Handler:
     """
     module_name, _, name = path.partition(":")
     try:
+        _keep_own(module_name.partition(".")[0])
         module = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:
         raise HandlerError(_failure(path, module_name, error)) from error
@@ -56,6 +59,12 @@ def link(path: str) -> Handler:
             f"handler `{path}` cannot be called with a job and a context; write `def {name}(job, ctx):`"
         )
     return handler  # type: ignore[no-any-return]
+
+
+def _keep_own(package: str) -> None:
+    """Put the project's own folder where the import system would find an installed package."""
+    if package not in sys.modules and (spec := own_folder(sys.path[0], package)):
+        sys.modules[package] = importlib.util.module_from_spec(spec)
 
 
 def _takes_two(handler: Handler) -> bool:

@@ -113,13 +113,30 @@ class Sources:
         return _look_into(spec)
 
     def _top_level(self, name: str) -> ModuleSpec | None:
-        if spec := PathFinder.find_spec(name, [self._root, *sys.path]):
+        if spec := own_folder(self._root, name) or PathFinder.find_spec(name, [self._root, *sys.path]):
             return spec
         try:
             # Built-in modules, and what editable installs put in the way.
             return importlib.util.find_spec(name)
         except (ImportError, ValueError):
             return None
+
+
+def own_folder(root: str, name: str) -> ModuleSpec | None:
+    """The project's folder of this name, where an installed package would be preferred to it.
+
+    Python prefers a package with an `__init__.py`, wherever it is, to a folder without one.
+    Where nothing installed stands in the way the answer is None.
+    """
+    folder = Path(root, name)
+    if not folder.is_dir():
+        return None
+    spec = PathFinder.find_spec(name, [root, *sys.path])
+    if spec is None or spec.origin is None or Path(spec.origin).parent in (folder, folder.parent):
+        return None
+    own = ModuleSpec(name, None, is_package=True)
+    own.submodule_search_locations = [str(folder)]
+    return own
 
 
 def modules_in(folders: Sequence[str]) -> Iterator[str]:

@@ -9,6 +9,7 @@ import pytest
 
 from engine.compile.link import link, put_project_first
 from engine.errors import HandlerError
+from engine.validate.source import Module, Sources
 
 _numbers = itertools.count()
 
@@ -111,3 +112,19 @@ def test_the_project_comes_first_and_once(tmp_path, monkeypatch):
     put_project_first(tmp_path)
     put_project_first(tmp_path)
     assert sys.path == [str(tmp_path), "/elsewhere"]
+
+
+def test_the_projects_folder_wins_over_an_installed_package(module, tmp_path, monkeypatch):
+    package = module("").replace("linked_module", "linked_package")
+    own, installed = tmp_path / package, tmp_path / "site-packages" / package
+    for folder in (own, installed):
+        folder.mkdir(parents=True)
+    (own / "shop.py").write_text("def start(job, ctx): return 'own'\n")
+    (installed / "__init__.py").write_text("")
+    (installed / "shop.py").write_text("def start(job, ctx): return 'installed'\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(installed.parent)])
+
+    assert link(f"{package}.shop:start")(None, None) == "own"
+    found = Sources(tmp_path).find(f"{package}.shop")
+    assert isinstance(found, Module)
+    assert found.path == own / "shop.py"
