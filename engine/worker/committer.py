@@ -153,7 +153,8 @@ class Committer(VitalThread):
                     self._send(batch)
                 elif self._sent:
                     self._read_answers()
-                elif self.stopping.is_set():
+                # The last answers may have brought jobs that were given back, by this very thread.
+                elif self.stopping.is_set() and self._inbox.empty():
                     break
             except StoreError as error:
                 self._again += [item for sent in self._sent for item in sent]
@@ -184,7 +185,7 @@ class Committer(VitalThread):
     def _wait(self) -> Item | None:
         """The next item, or None when a report is due, somebody knocks, or it is time for a beat."""
         if self.stopping.is_set():
-            return None
+            return self._look()
         timeout_s = _BEAT_S
         self._is_dozing = True
         if self._reports:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import Final
 
 from engine.clock import monotonic_ms
@@ -52,7 +53,9 @@ class Outage:
             logger.warning("%s; trying again until it answers", error)
         self._pause_s = min(_LONGEST_PAUSE_S, max(_FIRST_PAUSE_S, self._pause_s * 2))
         self._owner.beat()
-        self._owner.stopping.wait(self._pause_s)
+        if self._owner.stopping.wait(self._pause_s):
+            # Who has to end has no time for long pauses, but must not storm the store either.
+            time.sleep(_FIRST_PAUSE_S)
 
     def succeeded(self) -> None:
         """Note a call that was answered."""
