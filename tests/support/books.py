@@ -191,3 +191,10 @@ def _jobs(store: Store, names: list[str]) -> dict[str, _Job]:
             fields = client.hmget(f"{store.keys.prefix}:job:{job_id}", "state", "queue", "token")
             found[job_id] = _Job(*((field or b"").decode() for field in fields))
     return found
+
+
+def contents(store: Store) -> dict[str, bytes]:
+    """Every key under the prefix with what is in it, to see whether a call has changed anything."""
+    names = keys_of(store)
+    with store.talking() as client:
+        return {name: client.dump(name) for name in names}

@@ -269,3 +269,29 @@ def add(key: str, by: float) -> Change:
 def drop(key: str) -> Change:
     """As `ctx.state.delete`."""
     return Change("delete", key, b"", TS_MS, encode_json({"op": "delete", "key": key, "scope": "run"}))
+
+
+def hash_at(store: Store, key: str) -> dict[str, str]:
+    """A hash under the prefix, as text."""
+    with store.talking() as client:
+        found = client.hgetall(f"{store.keys.prefix}:{key}")
+    return {name.decode(): value.decode() for name, value in found.items()}
+
+
+def members(store: Store, key: str) -> list[str]:
+    """The members of a set or sorted set under the prefix, in order."""
+    name = f"{store.keys.prefix}:{key}"
+    with store.talking() as client:
+        is_sorted = client.type(name) == b"zset"
+        found = client.zrange(name, 0, -1) if is_sorted else sorted(client.smembers(name))
+    return [member.decode() for member in found]
+
+
+def forget_run(store: Store, run_id: str, *, flow: str = "f") -> None:
+    """Remove a run's log, ledger and indexes, as retention would, and leave its jobs."""
+    keys = store.keys
+    with store.talking() as client:
+        client.delete(keys.run(run_id), keys.log(run_id), keys.state(run_id))
+        client.zrem(keys.flow_index(flow), run_id)
+        for status in ("running", "failing", "completed", "failed", "ended"):
+            client.zrem(keys.status_index(status), run_id)
