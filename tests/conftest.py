@@ -50,12 +50,12 @@ def prefix() -> str:
 
 
 @pytest.fixture
-def open_store(prefix: str) -> Iterator[Callable[[str], Store]]:
+def open_store(prefix: str) -> Iterator[Callable[..., Store]]:
     """Opens the store of this test's prefix at a URL; closes it afterwards."""
     opened = []
 
-    def open_one(url: str) -> Store:
-        store = Store(url, address="here", prefix=prefix, events_max_len=100_000)
+    def open_one(url: str, *, events_max_len: int = 100_000) -> Store:
+        store = Store(url, address="here", prefix=prefix, events_max_len=events_max_len)
         opened.append(store)
         return store
 
@@ -65,7 +65,7 @@ def open_store(prefix: str) -> Iterator[Callable[[str], Store]]:
 
 
 @pytest.fixture
-def store(server: EmbeddedServer, open_store: Callable[[str], Store]) -> Store:
+def store(server: EmbeddedServer, open_store: Callable[..., Store]) -> Store:
     """The store of this test's prefix on the session's server."""
     return open_store(server.url)
 

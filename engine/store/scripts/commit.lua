@@ -40,11 +40,15 @@ local recorded = tonumber(kept[4])
 if first > recorded then return { 'GAP', recorded } end
 
 -- What the changes come to, by key; false is a deletion. A value that cannot be counted up would stop the script half way,
--- so this is found out before anything is written. Whole numbers stay below 10^15, where a double is exact.
+-- so this is found out before anything is written. Numbers stay below 10^15, where a double holds every whole one.
 local function is_whole(text) return string.match(text, '^%-?%d+$') ~= nil end
+local function number_of(text)
+  local number = string.match(text, '^%-?%d[%d.]*[eE]?[+-]?%d*$') and tonumber(text)
+  return number and math.abs(number) < 1e15 and number or nil
+end
 local function count_up(present, by)
-  local number = string.match(present, '^%-?%d[%d.]*[eE]?[+-]?%d*$') and tonumber(present)
-  local sum = number and number + tonumber(by)
+  local number, more = number_of(present), number_of(by)
+  local sum = number and more and number + more
   if not sum or math.abs(sum) >= 1e15 then return nil end
   return string.format(is_whole(present) and is_whole(by) and '%.0f' or '%.17g', sum)
 end

@@ -10,9 +10,13 @@ from engine.store.connection import Store
 
 
 @pytest.fixture(params=["embedded", "redis"])
-def store(request: pytest.FixtureRequest, open_store: Callable[[str], Store]) -> Store:
+def url(request: pytest.FixtureRequest) -> str:
+    """Where the server of this test is."""
+    found = request.getfixturevalue("server" if request.param == "embedded" else "debian_redis")
+    return found if isinstance(found, str) else str(found.url)
+
+
+@pytest.fixture
+def store(url: str, open_store: Callable[..., Store]) -> Store:
     """The store of this test's prefix."""
-    if request.param == "redis":
-        url: str = request.getfixturevalue("debian_redis")
-        return open_store(url)
-    return open_store(request.getfixturevalue("server").url)
+    return open_store(url)
