@@ -72,7 +72,8 @@ class Item:
         is_report: Whether it only reports events, so that the attempt goes on.
         is_fallback: Whether it stands in for a refused item.
         sent_events: Number of the attempt's events that the last call covered.
-        sent_at_ms: Monotonic time at which it was first sent, from which a job that comes along is leased.
+        first_sent_at_ms: Monotonic time at which it was first sent.
+        sent_at_ms: Monotonic time at which it was last sent.
     """
 
     attempt: Attempt
@@ -80,6 +81,7 @@ class Item:
     is_report: bool = False
     is_fallback: bool = False
     sent_events: int = 0
+    first_sent_at_ms: float = 0.0
     sent_at_ms: float = 0.0
 
 
@@ -212,7 +214,8 @@ class Committer(VitalThread):
         sent: deque[Item] = deque()
         calls = []
         for whole in batch:
-            whole.sent_at_ms = whole.sent_at_ms or since_ms
+            whole.first_sent_at_ms = whole.first_sent_at_ms or since_ms
+            whole.sent_at_ms = since_ms
             for item, call in in_chunks(whole):
                 sent.append(item)
                 calls.append(call)
@@ -253,7 +256,9 @@ class Committer(VitalThread):
                 item.attempt.acked = max(item.attempt.acked, item.sent_events)
             return False
         successor = leased_job(answer[1], item.content.take) if len(answer) > 1 and answer[1] else None
-        self._finish(item, successor)
+        # `OK`: the call sent last has recorded it, not an earlier one whose answer was lost. So the job that
+        # came along is leased since then, which matters after a long outage.
+        self._finish(item, successor, item.sent_at_ms if word == b"OK" else item.first_sent_at_ms)
         return False
 
     def _refuse(self, item: Item, why: str) -> bool:
@@ -265,16 +270,16 @@ class Committer(VitalThread):
             logger.critical(
                 "the settlement of %s was refused: %s; its lease is left to expire", item.attempt.job.id, why
             )
-            self._finish(item, None)
+            self._finish(item, None, item.sent_at_ms)
             return False
         item.is_fallback = True
         self._release_backlog(item)
         item.content = self._fallback(item.attempt, why)
         return True
 
-    def _finish(self, item: Item, successor: LeasedJob | None) -> None:
+    def _finish(self, item: Item, successor: LeasedJob | None, since_ms: float) -> None:
         self._release_backlog(item)
-        self._settled(item.attempt, successor, item.sent_at_ms)
+        self._settled(item.attempt, successor, since_ms)
 
     def _release_backlog(self, item: Item) -> None:
         if item.content.size >= LARGE_BYTES:

@@ -122,13 +122,16 @@ class Fetcher(VitalThread):
 
     def _fetch(self, room: int) -> int:
         """Fetch once, however often that has to be asked; answers how many jobs came."""
-        number = self._tokens.next_number()
-        call = queue.fetch(
-            self._worker_id, seq=number, room=room, lease_ms=self._lease_ms, ttl_ms=self._lease_ms
-        )
-        since_ms = monotonic_ms()
+        number, since_ms = self._tokens.next_number(), monotonic_ms()
         while True:
             self.beat()
+            # After a long outage it is not known whether the call ran at its beginning, when its leases are
+            # nearly over, or runs now. A new number makes it known.
+            if monotonic_ms() - since_ms > self._lease_ms / 2:
+                number, since_ms = self._tokens.next_number(), monotonic_ms()
+            call = queue.fetch(
+                self._worker_id, seq=number, room=room, lease_ms=self._lease_ms, ttl_ms=self._lease_ms
+            )
             try:
                 answer = self._ask(call)
             except StoreError as error:

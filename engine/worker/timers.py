@@ -106,7 +106,6 @@ class Keeper(VitalThread):
     def _renew(self) -> None:
         """Renew what something in this process will settle; give back everything else."""
         since_ms = monotonic_ms()
-        self._renewed_at_ms = since_ms
         held = self._leases.held()
         for attempt in held:
             if not is_alive(attempt):
@@ -123,6 +122,8 @@ class Keeper(VitalThread):
             for attempt, word in zip(chunk, words, strict=True):
                 if word == b"lost" and attempt.phase is Phase.RUNNING:
                     logger.warning("the lease of %s is lost: its result will be discarded", attempt.job.id)
+        # Only now: a renewal that failed is tried again at the next tick, not a third of a lease later.
+        self._renewed_at_ms = since_ms
 
     def _sweep(self) -> None:
         token = self._tokens.next_token()

@@ -52,10 +52,14 @@ class Outage:
         if not self.is_on:
             logger.warning("%s; trying again until it answers", error)
         self._pause_s = min(_LONGEST_PAUSE_S, max(_FIRST_PAUSE_S, self._pause_s * 2))
-        self._owner.beat()
-        if self._owner.stopping.wait(self._pause_s):
-            # Who has to end has no time for long pauses, but must not storm the store either.
-            time.sleep(_FIRST_PAUSE_S)
+        until_ms = monotonic_ms() + self._pause_s * 1000
+        while monotonic_ms() < until_ms:
+            # A pause may be longer than the time after which a thread without a sign of life counts as stuck.
+            self._owner.beat()
+            if self._owner.stopping.wait(_FIRST_PAUSE_S):
+                # Who has to end has no time for long pauses, but must not storm the store either.
+                time.sleep(_FIRST_PAUSE_S)
+                return
 
     def succeeded(self) -> None:
         """Note a call that was answered."""

@@ -203,6 +203,11 @@ class Workshop:
                 found += [job.decode() for job in client.zrange(name, 0, -1)]
         return sorted(found)
 
+    def is_idle(self) -> bool:
+        """Whether every run has ended."""
+        with self.store.talking() as client:
+            return not client.exists(self.store.keys.status_index("running"))
+
     def close(self) -> None:
         """End every worker that still works."""
         for worker in self._workers:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from engine.clock import monotonic_ms
 from engine.errors import StoreError, StoreUnavailable
 from engine.events.record import BufferedEvent
 from engine.execution.attempt import Attempt, Phase
@@ -65,6 +66,7 @@ class Desk:
         self.channel = Scripted(answer)
         self.settled: list[str] = []
         self.followers: list[LeasedJob] = []
+        self.leased_since_ms: list[float] = []
         self.refusals: list[str] = []
         self.committer = Committer(self.channel, settled=self._note, fallback=self._fall_back)  # type: ignore[arg-type]
 
@@ -72,6 +74,7 @@ class Desk:
         self.settled.append(attempt.job.run_id)
         if follower is not None:
             self.followers.append(follower)
+            self.leased_since_ms.append(since_ms)
             given_back = Attempt(follower, lease_ends_ms=1e12)
             self.committer.submit(given_back, Settlement(lambda *_: ("release", (follower.run_id,))))
 
@@ -110,14 +113,35 @@ def test_a_knock_does_not_hide_what_was_handed_over_after_it():
     assert desk.settled == ["a", "b"]
 
 
+#: A job as a commit answers it.
+FOLLOWER = [b"r2/next#1", b"q", 1, b"0", b"0.1.0", b"e", b"null", b"f", b"v"]
+
+
 def test_a_job_that_comes_along_with_the_last_answer_is_given_back():
-    follower = [b"r2/next#1", b"q", 1, b"0", b"0.1.0", b"e", b"null", b"f", b"v"]
-    desk = Desk(lambda label, time: [b"OK", follower] if label == "commit a" else OK)
+    desk = Desk(lambda label, time: [b"OK", FOLLOWER] if label == "commit a" else OK)
     desk.submit("a", take="w.9")
     desk.work_to_the_end()
     assert [job.token for job in desk.followers] == ["w.9"]
     assert desk.channel.calls == ["commit a", "release r2"]
     assert desk.settled == ["a", "r2"]
+
+
+@pytest.mark.parametrize(("word", "is_of_the_second"), [(b"OK", True), (b"SETTLED", False)])
+def test_a_job_that_comes_along_is_leased_since_the_call_that_recorded_the_commit(word, is_of_the_second):
+    lost_at_ms = []
+
+    def answer(label, time):
+        if label == "release r2":
+            return OK
+        if time == 1:
+            lost_at_ms.append(monotonic_ms())
+            return LOST
+        return [word, FOLLOWER]
+
+    desk = Desk(answer)
+    desk.submit("a", take="w.9")
+    desk.work_to_the_end()
+    assert (desk.leased_since_ms[0] > lost_at_ms[0]) is is_of_the_second
 
 
 @pytest.mark.parametrize("trouble", [LOST, UNKNOWN, BUSY], ids=["lost", "unknown", "busy"])

@@ -1,0 +1,165 @@
+"""A server that forgets scripts, cuts connections, or is away: work goes on where it stopped."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from engine.events.types import STEP_LOST
+from tests.support.proxy import Proxy
+from tests.support.wait import wait_until
+from tests.support.worker import alone, assert_recorded_once, chain
+
+
+@pytest.fixture
+def proxy(server, store):
+    with Proxy(server.socket_path, store) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def shop(workshop, proxy):
+    """The workshop, to be closed before the proxy."""
+    yield workshop
+    workshop.close()
+
+
+def losses_of(shop, run_ids):
+    return [event for run_id in run_ids for event in shop.events(run_id, STEP_LOST)]
+
+
+def test_scripts_that_are_flushed_and_connections_that_are_killed_under_load_lose_nothing(workshop):
+    three = chain()
+    ids = workshop.start_many(three, 400)
+    workshop.work(three, threads=8)
+    rounds = 0
+    with workshop.store.talking() as client:
+        while not workshop.is_idle():
+            client.script_flush()
+            client.client_kill_filter(_type="normal", skipme=True)
+            rounds += 1
+            left = client.zcard(workshop.store.keys.status_index("running"))
+            wait_until(
+                lambda left=left: (
+                    client.zcard(workshop.store.keys.status_index("running")) <= max(0, left - 40)
+                )
+            )
+    assert rounds > 5
+    for run in workshop.all_ended(ids):
+        events = workshop.events(run.run_id)
+        assert run.status == "completed"
+        assert_recorded_once(events, "first#1", "second#1", "third#1")
+        assert {event.attempt for event in events if event.step_id} == {1}
+
+
+def test_an_outage_longer_than_a_lease_costs_a_running_step_nothing(shop, proxy, open_store):
+    begun, opened = threading.Event(), threading.Event()
+
+    def handler(job, ctx):
+        begun.set()
+        return opened.wait(20)
+
+    slow = alone(handler)
+    worker = shop.work(slow, store=open_store(proxy.url), threads=1, lease_ms=1_000)
+    run_id = shop.start(slow)
+    assert begun.wait(10)
+    proxy.freeze()
+    # Three leases: each vital thread has run into a time-out more than once.
+    threading.Event().wait(3)
+    proxy.thaw()
+    renewed = proxy.seen["renew"]
+    wait_until(lambda: proxy.seen["renew"] > renewed + 1)
+    opened.set()
+    assert shop.ended(run_id).result is True
+    assert losses_of(shop, [run_id]) == []
+    assert worker.failure is None
+
+
+def test_after_an_outage_longer_than_a_lease_waiting_jobs_are_begun_at_once(shop, proxy, open_store):
+    three = chain()
+    shop.work(three, store=open_store(proxy.url), threads=2, lease_ms=1_000)
+    shop.run(three, {"n": 0})
+    proxy.freeze()
+    ids = shop.start_many(three, 10)
+    threading.Event().wait(2)
+    proxy.thaw()
+    assert {run.status for run in shop.all_ended(ids)} == {"completed"}
+    assert losses_of(shop, ids) == []
+
+
+def test_a_settlement_that_waits_out_an_outage_is_recorded_once_and_the_run_goes_on(shop, proxy, open_store):
+    begun, opened = threading.Event(), threading.Event()
+
+    def first(job, ctx):
+        begun.set()
+        assert opened.wait(20)
+        ctx.flow.emit("one", {"n": 1})
+
+    three = chain()
+    three = type(three)(three.plan, {**three.handlers, "first": first})
+    shop.work(three, store=open_store(proxy.url), threads=1, lease_ms=1_000)
+    run_id = shop.start(three, {"n": 0})
+    assert begun.wait(10)
+    proxy.freeze()
+    opened.set()
+    threading.Event().wait(2)
+    proxy.thaw()
+    assert shop.ended(run_id).status == "completed"
+    assert_recorded_once(shop.events(run_id), "first#1", "second#1", "third#1")
+    assert losses_of(shop, [run_id]) == []
+
+
+def test_a_worker_cut_off_for_longer_than_a_lease_is_replaced_and_its_result_is_discarded(
+    shop, proxy, open_store
+):
+    begun, opened = threading.Semaphore(0), threading.Event()
+
+    def handler(job, ctx):
+        begun.release()
+        if job.attempt == 1:
+            assert opened.wait(20)
+        ctx.flow.emit("said", job.attempt)
+        return job.attempt
+
+    slow = alone(handler, emits=["said"])
+    shop.work(slow, store=open_store(proxy.url), threads=1, lease_ms=1_000)
+    run_id = shop.start(slow)
+    assert begun.acquire(timeout=10)
+    proxy.freeze()
+    shop.work(slow, threads=1, lease_ms=1_000)
+    run = shop.ended(run_id)
+    assert run.result == 2
+    sent = proxy.seen["commit"]
+    proxy.thaw()
+    opened.set()
+    wait_until(lambda: proxy.seen["commit"] > sent)
+    assert shop.state(run_id) == run
+    assert_recorded_once(shop.events(run_id), "only#1")
+    assert [event.attempt for event in losses_of(shop, [run_id])] == [1]
+
+
+def test_a_job_whose_lease_was_over_before_it_began_is_left_to_others(shop, proxy, open_store):
+    begun, opened, runs = threading.Semaphore(0), threading.Event(), []
+
+    def handler(job, ctx):
+        runs.append((job.id, job.attempt))
+        begun.release()
+        if job.data == "long":
+            assert opened.wait(20)
+        return job.attempt
+
+    slow = alone(handler)
+    shop.work(slow, store=open_store(proxy.url), threads=1, lease_ms=1_000)
+    blocker = shop.start(slow, "long")
+    assert begun.acquire(timeout=10)
+    waiting = shop.start(slow, "short")
+    wait_until(lambda: len(shop.leased()) == 2, saw=shop.leased)
+    proxy.freeze()
+    other = shop.build(slow, threads=4, lease_ms=1_000)
+    other.start()
+    assert shop.ended(waiting).result == 2
+    opened.set()
+    proxy.thaw()
+    shop.ended(blocker)
+    assert (f"{waiting}/only#1", 1) not in runs
