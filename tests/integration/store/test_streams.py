@@ -1,4 +1,4 @@
-"""One event, three places: the run's log, the feed of all events under the same id, and the flow's channel."""
+"""One event, three places: the run's log, the feed under the same id, and the flow's channel."""
 
 from __future__ import annotations
 

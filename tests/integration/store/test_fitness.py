@@ -1,0 +1,89 @@
+"""The boot check: a server that would lose work is refused in one sentence."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.errors import StoreUnfit
+from engine.store import fitness
+
+
+def configure(store, name, value):
+    with store.talking() as client:
+        client.config_set(name, value)
+
+
+def test_a_server_that_is_fit_passes_without_a_word_and_is_marked(store):
+    assert fitness.check(store) == []
+    assert fitness.check(store) == []
+    with store.talking() as client:
+        assert client.get(store.keys.format) == b"1"
+
+
+@pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl", "allkeys-random"])
+def test_a_server_that_may_evict_keys_is_refused(own_store, policy):
+    configure(own_store, "maxmemory-policy", policy)
+    with pytest.raises(StoreUnfit, match=rf"may evict keys \(`maxmemory-policy {policy}`\), .*noeviction"):
+        fitness.check(own_store)
+
+
+def test_a_replica_is_refused(own_store):
+    with own_store.talking() as client:
+        client.replicaof("localhost", 1)
+    try:
+        with pytest.raises(StoreUnfit, match="is a replica and cannot be written to: name its primary"):
+            fitness.check(own_store)
+    finally:
+        with own_store.talking() as client:
+            client.replicaof("NO", "ONE")
+
+
+@pytest.mark.parametrize("found", ["2", "10", "new", "-1", ""])
+def test_a_newer_format_is_refused(store, found):
+    with store.talking() as client:
+        client.set(store.keys.format, found)
+    with pytest.raises(
+        StoreUnfit, match=f"under `{store.keys.prefix}` at here have format {found}, .* knows 1"
+    ):
+        fitness.check(store)
+
+
+def test_a_server_without_an_append_only_file_is_warned_of(own_store):
+    configure(own_store, "appendonly", "no")
+    (warning,) = fitness.check(own_store)
+    assert warning == (
+        "Redis at here keeps no append-only file: a restart may lose runs (set `appendonly yes`)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("info", "sentence"),
+    [
+        ({"redis_version": "6.2.14"}, "Redis 6.2.14 at here is too old: 7.0 or newer is needed"),
+        ({"redis_version": "2.8"}, "Redis 2.8 at here is too old: 7.0 or newer is needed"),
+        ({"redis_version": ""}, "Redis  at here is too old: 7.0 or newer is needed"),
+        (
+            {"redis_version": "7.2.4", "valkey_version": "7.1.0"},
+            "Valkey 7.1.0 at here is too old: 7.2 or newer is needed",
+        ),
+    ],
+)
+def test_a_server_that_is_too_old_is_refused(store, info, sentence):
+    with pytest.raises(StoreUnfit) as caught:
+        fitness._check_version(store, info)
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        {"redis_version": "7.0.0"},
+        {"redis_version": "7.0.15"},
+        {"redis_version": "10.0"},
+        {"redis_version": "8.0-rc1"},
+        {"redis_version": "7.2.4", "valkey_version": "7.2.0"},
+        {"redis_version": "7.2.4", "valkey_version": "9.1.2"},
+    ],
+)
+def test_a_server_that_is_new_enough_passes(store, info):
+    fitness._check_version(store, info)

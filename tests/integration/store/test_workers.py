@@ -1,0 +1,83 @@
+"""`heartbeat` and the list of workers: who has said lately that it lives."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.store import queue
+from engine.store.workers import Workers
+from tests.support.books import contents
+from tests.support.store import hash_at, members, server_ms
+
+
+@pytest.fixture
+def beat(store):
+    def send(worker, *, ttl_ms=10_000, queues=("q",), **fields):
+        about: dict[str, str | int] = {"host": "h", "pid": 7, "release": "0.1", "threads": 3} | fields
+        name, args = queue.heartbeat(worker, ttl_ms=ttl_ms, queues=queues, fields=about)
+        return store.call(name, *args)
+
+    return send
+
+
+def test_a_worker_is_listed_with_what_it_said(store, beat):
+    before = server_ms(store)
+    now = beat("w", queues=["q1", "q2"])
+    (worker,) = Workers(store).list()
+
+    assert before <= worker.seen_at_ms == now <= server_ms(store)
+    assert (worker.id, worker.host, worker.pid, worker.release, worker.threads) == ("w", "h", 7, "0.1", 3)
+    assert worker.queues == {"q1", "q2"}
+    assert members(store, "queues") == ["q1", "q2"]
+    assert Workers(store).serving("q1")
+    assert not Workers(store).serving("q3")
+
+
+def test_a_heartbeat_says_all_anew(store, beat):
+    beat("w", queues=["q1", "q2"])
+    beat("w", queues=["q2", "q3"], threads=9)
+    (worker,) = Workers(store).list()
+
+    assert (sorted(worker.queues), worker.threads) == (["q2", "q3"], 9)
+
+
+def test_it_keeps_the_number_of_the_last_fetch(store, beat):
+    beat("w")
+    name, args = queue.fetch("w", seq=5, room=1, lease_ms=1, ttl_ms=10_000)
+    store.call(name, *args)
+    beat("w")
+
+    assert hash_at(store, "worker:w")["seq"] == "5"
+
+
+def test_all_that_a_worker_leaves_has_a_time_to_live(store, beat):
+    beat("w")
+    with store.talking() as client:
+        for key in (store.keys.worker("w"), store.keys.worker_queues("w")):
+            assert 0 < client.pttl(key) <= 10_000
+
+
+def test_a_worker_that_leaves_leaves_nothing(store, beat):
+    beat("w")
+    with store.talking() as client:
+        client.rpush(store.keys.worker_wake("w"), 1)
+    beat("w", ttl_ms=0, queues=())
+
+    assert Workers(store).list() == []
+    assert [key for key in contents(store) if ":worker" in key] == []
+
+
+def test_a_worker_that_died_is_not_listed_and_soon_forgotten(store, beat):
+    beat("dead")
+    with store.talking() as client:
+        client.delete(store.keys.worker("dead"), store.keys.worker_queues("dead"))
+    assert Workers(store).list() == []
+    beat("w")
+
+    assert members(store, "workers") == ["w"]
+
+
+def test_many_workers_are_listed_in_order(store, beat):
+    for name in ("c", "a", "b"):
+        beat(name)
+    assert [worker.id for worker in Workers(store).list()] == ["a", "b", "c"]
