@@ -93,6 +93,6 @@ class Keys:
 
     def lua_names(self, text: str) -> str:
         """The lines that name, for Lua, those keys that a script's text uses."""
-        used = [name for name in LUA_NAMES if re.search(rf"\b{name}\b", text)]
-        lines = [f"local {name} = KEYS[1] .. ':{LUA_NAMES[name]}'" for name in used]
+        used = set(re.findall(r"\w+", text))
+        lines = [f"local {name} = KEYS[1] .. ':{end}'" for name, end in LUA_NAMES.items() if name in used]
         return "".join(f"{line}\n" for line in lines)
