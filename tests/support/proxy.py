@@ -61,9 +61,13 @@ class Proxy:
         self.close()
 
     def lose(self, name: str, number: int = 1) -> None:
-        """Lose a reply, and its connection with it: to the `number`-th call of a script or command from now."""
+        """Lose the reply to the `number`-th call of a script or command from now, and the connection."""
         with self._lock:
             self._doomed[name] = self.seen[name] + number
+
+    def has_lost(self, count: int) -> bool:
+        """Whether so many replies were lost."""
+        return len(self.lost) >= count
 
     def cut(self) -> None:
         """Cut every connection."""

@@ -203,15 +203,26 @@ class Workshop:
                 found += [job.decode() for job in client.zrange(name, 0, -1)]
         return sorted(found)
 
-    def is_idle(self) -> bool:
-        """Whether every run has ended."""
+    def unfinished(self) -> int:
+        """Number of runs that go on."""
         with self.store.talking() as client:
-            return not client.exists(self.store.keys.status_index("running"))
+            return int(client.zcard(self.store.keys.status_index("running")))
+
+    def pass_time(self, ms: int) -> None:
+        """Wait until the server's clock is so much later: for what must last a while."""
+        with self.store.talking() as client:
+            until_ms = _server_ms(client) + ms
+            wait_until(lambda: _server_ms(client) >= until_ms, timeout_s=ms / 1000 + 10)
 
     def close(self) -> None:
         """End every worker that still works."""
         for worker in self._workers:
             worker.stop(2000)
+
+
+def _server_ms(client: Any) -> int:
+    seconds, micros = client.time()
+    return int(seconds) * 1000 + int(micros) // 1000
 
 
 def assert_recorded_once(events: Iterable[Event], *steps: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import pytest
 
@@ -23,6 +24,10 @@ def shop(workshop, proxy):
     """The workshop, to be closed before the proxy."""
     yield workshop
     workshop.close()
+
+
+def is_over_or_has_lost(shop, proxy, count):
+    return proxy.has_lost(count) or not shop.unfinished()
 
 
 @pytest.mark.parametrize("name", ["fetch", "commit", "BLPOP"])
@@ -50,11 +55,9 @@ def test_a_lost_reply_costs_a_run_nothing(shop, proxy, open_store, name):
 
 
 def test_a_lost_reply_to_a_report_costs_a_run_nothing(shop, proxy, open_store):
-    number = 0
-
     def handler(job, ctx):
         already = len(proxy.lost)
-        proxy.lose("report", number)
+        proxy.lose("report", job.data)
         lines = 0
         while len(proxy.lost) == already:
             ctx.logger.info(f"line {lines}")
@@ -65,7 +68,7 @@ def test_a_lost_reply_to_a_report_costs_a_run_nothing(shop, proxy, open_store):
     slow = alone(handler)
     shop.work(slow, store=open_store(proxy.url), threads=2)
     for number in range(1, 6):
-        run = shop.run(slow)
+        run = shop.run(slow, number)
         messages = [event.data["message"] for event in shop.events(run.run_id, LOG)]
         assert messages == [f"line {n}" for n in range(run.result)]
         assert {event.attempt for event in shop.events(run.run_id) if event.step_id} == {1}
@@ -77,7 +80,7 @@ def test_lost_replies_to_the_keeper_cost_a_run_nothing(shop, proxy, open_store):
         for name in ("renew", "heartbeat", "sweep", "promote", "renew"):
             already = len(proxy.lost)
             proxy.lose(name)
-            wait_until(lambda already=already: len(proxy.lost) > already, saw=lambda: proxy.seen)
+            wait_until(partial(proxy.has_lost, already + 1), saw=lambda: proxy.seen)
 
     slow = alone(handler)
     shop.work(slow, store=open_store(proxy.url), threads=1, lease_ms=1_200)
@@ -112,10 +115,10 @@ def test_replies_lost_again_and_again_under_load_lose_nothing(shop, proxy, open_
     three = chain()
     ids = shop.start_many(three, 200)
     shop.work(three, store=open_store(proxy.url), threads=8, lease_ms=3_000)
-    for name in ("commit", "fetch") * 10:
-        already = len(proxy.lost)
-        proxy.lose(name, 1)
-        wait_until(lambda already=already: len(proxy.lost) > already or shop.is_idle())
+    while shop.unfinished():
+        proxy.lose("commit")
+        proxy.lose("fetch")
+        wait_until(partial(is_over_or_has_lost, shop, proxy, len(proxy.lost) + 1))
     for run in shop.all_ended(ids):
         events = shop.events(run.run_id)
         assert run.status == "completed"

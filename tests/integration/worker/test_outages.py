@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import pytest
 
@@ -25,6 +26,10 @@ def shop(workshop, proxy):
     workshop.close()
 
 
+def has_fewer(shop, limit):
+    return shop.unfinished() <= limit
+
+
 def losses_of(shop, run_ids):
     return [event for run_id in run_ids for event in shop.events(run_id, STEP_LOST)]
 
@@ -35,16 +40,11 @@ def test_scripts_that_are_flushed_and_connections_that_are_killed_under_load_los
     workshop.work(three, threads=8)
     rounds = 0
     with workshop.store.talking() as client:
-        while not workshop.is_idle():
+        while left := workshop.unfinished():
             client.script_flush()
             client.client_kill_filter(_type="normal", skipme=True)
             rounds += 1
-            left = client.zcard(workshop.store.keys.status_index("running"))
-            wait_until(
-                lambda left=left: (
-                    client.zcard(workshop.store.keys.status_index("running")) <= max(0, left - 40)
-                )
-            )
+            wait_until(partial(has_fewer, workshop, max(0, left - 40)))
     assert rounds > 5
     for run in workshop.all_ended(ids):
         events = workshop.events(run.run_id)
@@ -65,8 +65,7 @@ def test_an_outage_longer_than_a_lease_costs_a_running_step_nothing(shop, proxy,
     run_id = shop.start(slow)
     assert begun.wait(10)
     proxy.freeze()
-    # Three leases: each vital thread has run into a time-out more than once.
-    threading.Event().wait(3)
+    shop.pass_time(3_000)
     proxy.thaw()
     renewed = proxy.seen["renew"]
     wait_until(lambda: proxy.seen["renew"] > renewed + 1)
@@ -82,7 +81,7 @@ def test_after_an_outage_longer_than_a_lease_waiting_jobs_are_begun_at_once(shop
     shop.run(three, {"n": 0})
     proxy.freeze()
     ids = shop.start_many(three, 10)
-    threading.Event().wait(2)
+    shop.pass_time(2_000)
     proxy.thaw()
     assert {run.status for run in shop.all_ended(ids)} == {"completed"}
     assert losses_of(shop, ids) == []
@@ -103,7 +102,7 @@ def test_a_settlement_that_waits_out_an_outage_is_recorded_once_and_the_run_goes
     assert begun.wait(10)
     proxy.freeze()
     opened.set()
-    threading.Event().wait(2)
+    shop.pass_time(2_000)
     proxy.thaw()
     assert shop.ended(run_id).status == "completed"
     assert_recorded_once(shop.events(run_id), "first#1", "second#1", "third#1")
