@@ -72,13 +72,13 @@ def decode_entry(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Event:
         kind = fields[b"type"].decode()
         run_id = fields[b"run"].decode()
         flow = fields[b"flow"].decode()
-        data: dict[str, Any] = orjson.loads(fields[b"data"]) if fields.get(b"data") else {}
+        data = _object(fields.get(b"data", b""))
+        to = fields.get(b"to", b"").decode()
         ts_ms = int(fields[b"ts"])
         attempt = int(fields[b"attempt"]) if fields.get(b"attempt") else None
         at_ms = int(fields[b"at"]) if fields.get(b"at") else None
     except (KeyError, ValueError) as error:
         raise CorruptEvent(f"entry {entry_id.decode()} is no event: {error!s} does not fit") from error
-    to = fields.get(b"to", b"").decode()
     if to or kind in _ALWAYS_TO:
         data["to"] = to.split(",") if to else []
     if at_ms is not None and kind == STEP_RETRY:
@@ -94,6 +94,13 @@ def decode_entry(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Event:
         attempt=attempt,
         data=data,
     )
+
+
+def _object(raw: bytes) -> dict[str, Any]:
+    data = orjson.loads(raw) if raw else {}
+    if not isinstance(data, dict):
+        raise ValueError(f"data of type {type(data).__name__}")
+    return data
 
 
 def decode_entries(entries: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> list[Event]:

@@ -24,6 +24,7 @@ from .types import (
     STEP_FAILED,
     STEP_LOST,
     STEP_RETRY,
+    STEP_SKIPPED,
     STEP_STARTED,
     Event,
 )
@@ -127,10 +128,15 @@ class RunState:
             raise CorruptEvent(f"event {event.id} ({event.type}) follows the end of run {self.run_id}")
         next_status = self._next_status(event)
         activation = self._activation(event)
+        due = self._due(event)
+        change = _change(self.handler_state, event) if event.type == STATE else None
+        # From here on nothing may fail.
         if activation is not None and event.type in state.ACTIVATION[state.RUNNING]:
             self._move(activation, event)
-        self._collect(event)
-        self._make_due(event)
+        self._count(event)
+        self._make_due(due, event)
+        if change is not None:
+            self._set(*change)
         if next_status is not None:
             self._change_status(next_status, event)
         self.last_id = event.id
@@ -142,12 +148,14 @@ class RunState:
             moves = state.RUN[self.status]
             if event.type in moves:
                 return moves[event.type]
-            if event.type in _RUN_MOVES:
+            if event.type in _RUN_MOVES or event.type == FLOW_START:
                 raise CorruptEvent(f"event {event.id}: {event.type} cannot happen to a {self.status} run")
         return None
 
     def _activation(self, event: Event) -> Activation | None:
         if event.step_id is None:
+            if event.type in _OF_AN_ACTIVATION:
+                raise CorruptEvent(f"event {event.id}: {event.type} of no activation")
             return None
         activation = self.activations.get(event.step_id)
         if activation is None:
@@ -176,21 +184,34 @@ class RunState:
             elif event.type == STEP_FAILED:
                 activation.error = event.data.get("error")
 
-    def _collect(self, event: Event) -> None:
+    def _count(self, event: Event) -> None:
         if event.type == LOG:
             self.logs += 1
         elif event.type == EMIT:
             self.emits += 1
-        elif event.type == STATE:
-            _apply_state(self.handler_state, event)
 
-    def _make_due(self, event: Event) -> None:
+    def _due(self, event: Event) -> list[tuple[str, str, int]]:
+        """Step, step id and number of each activation that an event makes due."""
+        due: list[tuple[str, str, int]] = []
+        counts: dict[str, int] = {}
         for step_id in event.data.get("to", ()):
-            step, _, number = step_id.rpartition("#")
-            if int(number) != self.created.get(step, 0) + 1:
+            step = step_id.rpartition("#")[0]
+            counts[step] = counts.get(step, self.created.get(step, 0)) + 1
+            if step_id != f"{step}#{counts[step]}":
                 raise CorruptEvent(f"event {event.id} makes {step_id} due out of turn")
-            self.created[step] = int(number)
+            due.append((step, step_id, counts[step]))
+        return due
+
+    def _make_due(self, due: Iterable[tuple[str, str, int]], event: Event) -> None:
+        for step, step_id, number in due:
+            self.created[step] = number
             self.activations[step_id] = Activation(step, step_id, state.WAITING, event.ts_ms)
+
+    def _set(self, key: str, value: Any) -> None:
+        if value is _ABSENT:
+            self.handler_state.pop(key, None)
+        else:
+            self.handler_state[key] = value
 
     def _change_status(self, status: str, event: Event) -> None:
         self.status = status
@@ -206,28 +227,44 @@ class RunState:
                     activation.ended_at_ms = event.ts_ms
 
 
+#: Marks a key of the handler state that is removed.
+_ABSENT = object()
+
 _RUN_MOVES = frozenset(kind for moves in state.RUN.values() for kind in moves)
 
 
-def _apply_state(values: dict[str, Any], event: Event) -> None:
-    key = event.data["key"]
-    match event.data["op"]:
-        case "set":
-            values[key] = event.data["value"]
-        case "incr":
-            values[key] = values.get(key, 0) + event.data["by"]
-        case "delete":
-            values.pop(key, None)
+#: Types that say something of an activation; a subscriber whose condition is false is skipped without one.
+_OF_AN_ACTIVATION = state.ACTIVATION[state.RUNNING].keys() - {STEP_SKIPPED}
+
+
+def _change(values: dict[str, Any], event: Event) -> tuple[str, Any] | None:
+    """What a `state` event makes of its key: a new value, or `_ABSENT`."""
+    try:
+        key = event.data["key"]
+        match event.data["op"]:
+            case "set":
+                return key, event.data["value"]
+            case "incr":
+                return key, values.get(key, 0) + event.data["by"]
+            case "delete":
+                return key, _ABSENT
+    except (KeyError, TypeError) as error:
+        raise CorruptEvent(
+            f"event {event.id} changes the state in a way that does not fit: {error}"
+        ) from error
+    return None
 
 
 def begin(event: Event) -> RunState:
     """The state of a run after its first event.
 
     Raises:
-        CorruptEvent: The event is not a `flow.start`.
+        CorruptEvent: The event is not a `flow.start`, or names no version.
     """
-    if event.type != FLOW_START:
-        raise CorruptEvent(f"the log of run {event.run_id} begins with {event.type}, not {FLOW_START}")
+    if event.type != FLOW_START or "version" not in event.data:
+        raise CorruptEvent(
+            f"the log of run {event.run_id} begins with {event.type}, not with a whole {FLOW_START}"
+        )
     run = RunState(
         run_id=event.run_id,
         flow=event.flow_name,
@@ -236,7 +273,7 @@ def begin(event: Event) -> RunState:
         input=event.data.get("input"),
         started_at_ms=event.ts_ms,
     )
-    run._make_due(event)
+    run._make_due(run._due(event), event)
     run.last_id = event.id
     return run
 

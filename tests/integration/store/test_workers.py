@@ -13,8 +13,8 @@ from tests.support.store import hash_at, members, server_ms
 @pytest.fixture
 def beat(store):
     def send(worker, *, ttl_ms=10_000, queues=("q",), **fields):
-        about: dict[str, str | int] = {"host": "h", "pid": 7, "release": "0.1", "threads": 3} | fields
-        name, args = queue.heartbeat(worker, ttl_ms=ttl_ms, queues=queues, fields=about)
+        about: dict[str, str | int] = {"host": "h", "pid": 7, "release": "0.1", "threads": 3}
+        name, args = queue.heartbeat(worker, ttl_ms=ttl_ms, queues=queues, fields={**about, **fields})
         return store.call(name, *args)
 
     return send

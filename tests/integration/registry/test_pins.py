@@ -1,0 +1,74 @@
+"""Runs pinned to versions that are not in force here: read from the store once, and linked."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.errors import HandlerError, VersionNotFound
+from engine.registry.pins import Pins
+from engine.registry.plans import Registry
+from engine.store.plans import Plans
+from tests.support.store import CHAIN, deployed, plan_from
+
+
+def handle(job, ctx):
+    """Any handler."""
+
+
+@pytest.fixture
+def linked():
+    """The import paths that were looked up."""
+    return []
+
+
+@pytest.fixture
+def registry():
+    return Registry()
+
+
+@pytest.fixture
+def pins(store, registry, linked):
+    def link(path):
+        linked.append(path)
+        if path == "handlers:gone":
+            raise HandlerError(f"handler `{path}`: no such function")
+        return handle
+
+    return Pins(registry, Plans(store), link)
+
+
+def test_the_version_in_force_is_not_read_from_the_store(store, registry, pins, linked):
+    plan = plan_from({"a": {}})
+    registry.swap([plan], {"handlers:a": handle})
+
+    assert pins.get("f", plan.version) is registry.in_force("f")
+    assert linked == []
+
+
+def test_another_version_is_read_and_linked_once(store, registry, pins, linked):
+    pinned = deployed(store, CHAIN)
+    registry.swap([plan_from({"a": {}})], {"handlers:a": handle})
+    found = pins.get("f", pinned.version)
+
+    assert found.plan == pinned
+    assert found.handlers == {"a": handle, "b": handle, "c": handle}
+    assert pins.get("f", pinned.version) is found
+    assert sorted(linked) == ["handlers:a", "handlers:b", "handlers:c"]
+
+
+def test_a_flow_that_this_process_does_not_have_is_found_too(store, pins):
+    pinned = deployed(store, CHAIN)
+    assert pins.get("f", pinned.version).plan == pinned
+
+
+def test_a_version_that_is_nowhere_is_named(pins):
+    with pytest.raises(VersionNotFound):
+        pins.get("f", "0" * 64)
+
+
+def test_a_handler_that_is_gone_is_looked_for_again_next_time(store, pins, linked):
+    pinned = deployed(store, {"a": {"handler": "handlers:gone"}})
+    for _ in range(2):
+        with pytest.raises(HandlerError):
+            pins.get("f", pinned.version)
+    assert linked == ["handlers:gone", "handlers:gone"]
