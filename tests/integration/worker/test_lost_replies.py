@@ -115,10 +115,9 @@ def test_replies_lost_again_and_again_under_load_lose_nothing(shop, proxy, open_
     three = chain()
     ids = shop.start_many(three, 200)
     shop.work(three, store=open_store(proxy.url), threads=8, lease_ms=3_000)
-    while shop.unfinished():
-        proxy.lose("commit")
-        proxy.lose("fetch")
-        wait_until(partial(is_over_or_has_lost, shop, proxy, len(proxy.lost) + 1))
+    for number, name in enumerate(("commit", "fetch") * 10, 1):
+        proxy.lose(name)
+        wait_until(partial(is_over_or_has_lost, shop, proxy, number))
     for run in shop.all_ended(ids):
         events = shop.events(run.run_id)
         assert run.status == "completed"
