@@ -111,7 +111,7 @@ def test_the_script_takes_as_many_arguments_as_its_header_says(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_answer_that_is_made_is_in_the_header(name):
     body = source(name).partition("--- include")[2]
-    returned = {word for word in re.findall(r"return \{ '([A-Za-z-]+)'", body)}
+    returned = set(re.findall(r"return \{ '([A-Za-z-]+)'", body))
     if "refusal(" in body:
         returned |= {"SETTLED", "FENCED", "ENDED", "GONE", "DUP"}
     listed = section(name, "Returns: ", "$")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from engine.compile.plan import Plan
 from engine.events.codec import decode_entries, decode_json
 from engine.events.fold import RunState, fold
+from engine.events.state import STATUSES
 from engine.events.types import STEP_COMPLETED, Event
 from engine.store.connection import Store
 from engine.store.log import EventLog
@@ -64,19 +65,19 @@ def check_run(store: Store, run_id: str, jobs: dict[str, _Job]) -> None:
     events = list(EventLog(store).read_all(run_id))
     run = fold(events)
     assert run is not None, f"run {run_id} has a ledger and no log"
+    statuses = (*STATUSES, "ended")
     with store.talking() as client:
-        ledger = {
-            key.decode(): value.decode() for key, value in client.hgetall(store.keys.run(run_id)).items()
-        }
-        kept = {
-            key.decode(): decode_json(raw) for key, raw in client.hgetall(store.keys.state(run_id)).items()
-        }
-        indexed = {
-            status
-            for status in ("running", "failing", "cancelling", "completed", "failed", "cancelled", "ended")
-            if client.zscore(store.keys.status_index(status), run_id) is not None
-        }
-        assert client.zscore(store.keys.flow_index(run.flow), run_id) == run.started_at_ms
+        pipeline = client.pipeline(transaction=False)
+        pipeline.hgetall(store.keys.run(run_id))
+        pipeline.hgetall(store.keys.state(run_id))
+        pipeline.zscore(store.keys.flow_index(run.flow), run_id)
+        for status in statuses:
+            pipeline.zscore(store.keys.status_index(status), run_id)
+        raw_ledger, raw_values, started, *scores = pipeline.execute()
+    ledger = {key.decode(): value.decode() for key, value in raw_ledger.items()}
+    kept = {key.decode(): decode_json(raw) for key, raw in raw_values.items()}
+    indexed = {status for status, score in zip(statuses, scores, strict=True) if score is not None}
+    assert started == run.started_at_ms
     assert _folded_part(ledger, run) == _expected_ledger(run)
     assert kept == run.handler_state
     assert indexed == {run.status} | ({"ended"} if run.is_over else set())
@@ -160,12 +161,18 @@ def _check_keys(store: Store, names: list[str]) -> None:
     """Every key ends by itself, belongs to a run that is indexed, or is one of the permanent ones."""
     start = len(store.keys.prefix) + 1
     runs = _ids(store, names, "run")
+    doubtful = []
+    for name in names:
+        kind, _, rest = name[start:].partition(":")
+        of_a_run = kind in ("flow", "run", "state") and rest in runs
+        if kind != "job" and not of_a_run and not _PERMANENT.fullmatch(name[start:]):
+            doubtful.append(name)
     with store.talking() as client:
-        for name in names:
-            kind, _, rest = name[start:].partition(":")
-            of_a_run = kind in ("flow", "run", "state") and rest in runs
-            if kind != "job" and not of_a_run and not _PERMANENT.fullmatch(name[start:]):
-                assert client.pttl(name) != -1, f"{name} would stay for ever"
+        pipeline = client.pipeline(transaction=False)
+        for name in doubtful:
+            pipeline.pttl(name)
+        for name, ttl_ms in zip(doubtful, pipeline.execute(), strict=True):
+            assert ttl_ms != -1, f"{name} would stay for ever"
 
 
 def _ids(store: Store, names: list[str], kind: str) -> set[str]:
@@ -174,23 +181,29 @@ def _ids(store: Store, names: list[str], kind: str) -> set[str]:
 
 
 def _places(store: Store, names: list[str]) -> dict[str, list[tuple[str, str]]]:
+    parted = [name.rpartition(":") for name in sorted(_ids(store, names, "queue"))]
+    sets = [(queue, place) for queue, _, place in parted if place in _PLACES]
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     with store.talking() as client:
-        for name in sorted(_ids(store, names, "queue")):
-            queue, _, place = name.rpartition(":")
-            if place in _PLACES:
-                for job_id in client.zrange(f"{store.keys.prefix}:queue:{name}", 0, -1):
-                    found[job_id.decode()].append((queue, place))
+        pipeline = client.pipeline(transaction=False)
+        for queue, place in sets:
+            pipeline.zrange(f"{store.keys.prefix}:queue:{queue}:{place}", 0, -1)
+        for (queue, place), job_ids in zip(sets, pipeline.execute(), strict=True):
+            for job_id in job_ids:
+                found[job_id.decode()].append((queue, place))
     return found
 
 
 def _jobs(store: Store, names: list[str]) -> dict[str, _Job]:
-    found = {}
+    job_ids = sorted(_ids(store, names, "job"))
     with store.talking() as client:
-        for job_id in _ids(store, names, "job"):
-            fields = client.hmget(f"{store.keys.prefix}:job:{job_id}", "state", "queue", "token")
-            found[job_id] = _Job(*((field or b"").decode() for field in fields))
-    return found
+        pipeline = client.pipeline(transaction=False)
+        for job_id in job_ids:
+            pipeline.hmget(f"{store.keys.prefix}:job:{job_id}", "state", "queue", "token")
+        return {
+            job_id: _Job(*((field or b"").decode() for field in fields))
+            for job_id, fields in zip(job_ids, pipeline.execute(), strict=True)
+        }
 
 
 def contents(store: Store) -> dict[str, bytes]:
