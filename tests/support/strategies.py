@@ -1,0 +1,40 @@
+"""What Hypothesis draws: JSON values, flows, and what a step may do in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from engine.compile.plan import Plan
+from tests.support.store import plan_from
+
+#: Any value that JSON can say and the codec takes.
+json_values: st.SearchStrategy[Any] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Plan:
+    """A flow of one to five steps; each hears events of earlier ones, and some events nobody hears."""
+    steps: dict[str, Any] = {}
+    events: list[str] = []
+    for number in range(draw(st.integers(1, 5))):
+        emits = [f"e{number}{letter}" for letter in "xy"[: draw(st.integers(0 if number else 1, 2))]]
+        # A shared queue now and then: then the jobs of several steps wait behind each other.
+        step: dict[str, Any] = {"queue": draw(st.sampled_from([f"q{number}", "shared"]))}
+        if emits:
+            step["emits"] = emits
+        if number:
+            heard = draw(st.lists(st.sampled_from(events), min_size=1, max_size=2, unique=True))
+            step["subscribes"] = {"any": heard} if len(heard) > 1 else heard[0]
+        steps[f"s{number}"] = step
+        events += emits
+    return plan_from(steps)
