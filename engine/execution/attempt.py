@@ -39,6 +39,8 @@ class Attempt:
         events: Its buffered events, all of them.
         events_bytes: Bytes of their data.
         is_full: Whether further log lines are dropped.
+        cost_ms: What it was estimated to take when it came.
+        follower_cost_ms: The same for the job that its settlement asks for, or None.
         acked: How many of `events` the store has.
         emits: `(ts_ms, event, payload)` of what it has emitted.
         changes: Changes of the handler state.
@@ -49,10 +51,12 @@ class Attempt:
     __slots__ = (
         "acked",
         "changes",
+        "cost_ms",
         "emits",
         "events",
         "events_bytes",
         "fault",
+        "follower_cost_ms",
         "is_full",
         "job",
         "lease_ends_ms",
@@ -71,6 +75,8 @@ class Attempt:
         self.events: list[BufferedEvent] = []
         self.events_bytes = 0
         self.is_full = False
+        self.cost_ms = 0.0
+        self.follower_cost_ms: float | None = None
         self.acked = 0
         self.report_is_due = False
         self.emits: list[tuple[int, str, bytes]] = []

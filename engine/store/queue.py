@@ -58,6 +58,11 @@ class LeasedJob(NamedTuple):
         return f"{self.run_id}/{self.step_id}"
 
     @property
+    def kind(self) -> str:
+        """`<flow>.<step>`: what jobs of one step have in common."""
+        return f"{self.flow}.{self.step}"
+
+    @property
     def head(self) -> list[Any]:
         """What every script about an attempt begins with: run, step_id, step, flow, queue, token, attempt."""
         return [self.run_id, self.step_id, self.step, self.flow, self.queue, self.token, self.attempt]

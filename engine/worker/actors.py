@@ -8,6 +8,7 @@ from typing import Final
 
 from dramatiq import Actor, Broker
 
+from engine.clock import monotonic_ms
 from engine.compile.plan import Plan
 from engine.errors import HandlerError, StoreError, VersionNotFound
 from engine.events.codec import encode_json
@@ -90,15 +91,21 @@ class StepActors:
                 "the lease of %s was over before it was started; it is left to others", attempt.job.id
             )
             attempt.phase = Phase.SETTLING
+            self._leases.settling(attempt, follows=False)
             self._leases.give_back(attempt)
             return
         linked = self._plan_of(attempt)
         if linked is None:
             return
+        begun_ms = monotonic_ms()
         settlement = execute(attempt, linked, self._env)
-        self._committer.submit(attempt, settlement)
+        self._settle(attempt, settlement, duration_ms=monotonic_ms() - begun_ms)
         if settlement.error is not None:
             raise settlement.error
+
+    def _settle(self, attempt: Attempt, settlement: Settlement, *, duration_ms: float | None = None) -> None:
+        self._leases.settling(attempt, follows=bool(settlement.take), duration_ms=duration_ms)
+        self._committer.submit(attempt, settlement)
 
     def _plan_of(self, attempt: Attempt) -> LinkedPlan | None:
         """The plan of an attempt's run; without one the job is put off, and None is answered."""
@@ -136,7 +143,7 @@ class StepActors:
         if attempt.phase is Phase.SETTLING:
             return
         call = queue.release(attempt.job, delay_ms=delay_ms, unroutable=unroutable)
-        self._committer.submit(attempt, Settlement(lambda *_: call))
+        self._settle(attempt, Settlement(lambda *_: call))
 
     def unsettled(self, attempt: Attempt, was_rejected: bool) -> None:
         """Settle an attempt whose handler Dramatiq's middleware kept from running."""
@@ -148,13 +155,13 @@ class StepActors:
             settlement = failure(attempt, self._env, error, cause="rejected by middleware")
         else:
             settlement = skip(attempt, linked.plan, self._env, "skipped by middleware")
-        self._committer.submit(attempt, settlement)
+        self._settle(attempt, settlement)
 
     def exhausted(self, attempt: Attempt) -> None:
         """Settle a job that was lost too often."""
         job = attempt.job
         error = RuntimeError(f"{job.losses} workers were lost while they ran this step")
-        self._committer.submit(attempt, failure(attempt, self._env, error, cause="worker lost"))
+        self._settle(attempt, failure(attempt, self._env, error, cause="worker lost"))
 
     def refused(self, attempt: Attempt, why: str) -> Settlement:
         """What replaces a settlement that the store will never accept."""

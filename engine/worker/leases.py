@@ -1,7 +1,8 @@
 """What this process has in its hands, and how much more it has room for.
 
 A job takes room when it is fetched and gives it back when its settlement is acknowledged.
-A job that a commit took along inherits the room of the one that was settled.
+A job that a commit took along inherits the room of the one that was settled. How much room
+there is `reach` decides.
 """
 
 from __future__ import annotations
@@ -13,40 +14,82 @@ from engine.clock import monotonic_ms
 from engine.execution.attempt import Attempt, Phase
 from engine.store.queue import LeasedJob
 
+from .reach import Reach
+
 
 class Leases:
     """The attempts that this process holds.
 
-    Room below `low_water` counts as none: under load one fetch then brings several jobs.
+    Room for less than half as many jobs as there are threads counts as none: under load one
+    fetch then brings several.
     """
 
-    def __init__(self, *, capacity: int, low_water: int, lease_ms: int) -> None:
-        self._capacity = capacity
-        self._low_water = low_water
+    def __init__(self, *, threads: int, lease_ms: int) -> None:
+        self._low_water = max(1, threads // 2)
         self._lease_ms = lease_ms
+        self._reach = Reach(threads)
         self._held: set[Attempt] = set()
         self._changed = threading.Condition()
         self._is_waiting = False
 
     def take(self, jobs: Sequence[LeasedJob], *, since_ms: float) -> list[Attempt]:
         """Hold jobs whose lease was asked for at a monotonic time."""
-        attempts = [Attempt(job, lease_ends_ms=since_ms + self._lease_ms) for job in jobs]
         with self._changed:
-            self._held.update(attempts)
-        return attempts
+            return [self._hold(job, since_ms) for job in jobs]
 
-    def give_back(self, attempt: Attempt, successor: Attempt | None = None) -> None:
-        """Let go of an attempt that is settled, and hold the job that came with the answer in its room."""
+    def _hold(self, job: LeasedJob, since_ms: float) -> Attempt:
+        attempt = Attempt(job, lease_ends_ms=since_ms + self._lease_ms)
+        attempt.cost_ms = self._reach.cost(job.kind)
+        self._reach.add(attempt.cost_ms)
+        self._held.add(attempt)
+        return attempt
+
+    def settling(self, attempt: Attempt, *, follows: bool, duration_ms: float | None = None) -> None:
+        """Note that an attempt needs no thread any more.
+
+        Args:
+            attempt: The attempt, whose settlement is about to be handed over.
+            follows: Whether the settlement asks for a job to be taken along.
+            duration_ms: What its handler took, or None where it did not run.
+        """
+        with self._changed:
+            self._reach.remove(attempt.cost_ms)
+            if duration_ms is not None:
+                self._reach.learn(attempt.job.kind, duration_ms)
+            if follows:
+                attempt.follower_cost_ms = self._reach.cost()
+                self._reach.add(attempt.follower_cost_ms)
+
+    def may_follow(self) -> bool:
+        """Whether a settlement may ask for a job to be taken along."""
+        return self._reach.may_follow()
+
+    def give_back(
+        self, attempt: Attempt, follower: LeasedJob | None = None, *, since_ms: float = 0.0
+    ) -> Attempt | None:
+        """Let go of an attempt that is settled, and hold the job that came with the answer.
+
+        Args:
+            attempt: The attempt.
+            follower: The job that came along, if one did.
+            since_ms: Monotonic time at which it was asked for.
+
+        Returns:
+            The attempt at the job that came with the answer, if one did.
+        """
         with self._changed:
             self._held.discard(attempt)
-            if successor is not None:
-                self._held.add(successor)
-            elif self._is_waiting and len(self._held) + self._low_water <= self._capacity:
+            if attempt.follower_cost_ms is not None:
+                self._reach.remove(attempt.follower_cost_ms)
+            if follower is not None:
+                return self._hold(follower, since_ms)
+            if self._is_waiting and self.room():
                 self._changed.notify_all()
+            return None
 
     def room(self) -> int:
         """How many jobs may be fetched now."""
-        room = self._capacity - len(self._held)
+        room = self._reach.room(len(self._held))
         return room if room >= self._low_water else 0
 
     def wait_for_room(self, timeout_s: float) -> int:

@@ -94,10 +94,7 @@ class WorkerProcess:
         self._is_stopped = False
         self._clock = ServerClock()
         self._tokens = Tokens(self.worker_id)
-        # A few jobs more than threads wait here, so that a thread which is done finds the next one.
-        self._leases = Leases(
-            capacity=2 * limits.threads, low_water=max(1, limits.threads // 2), lease_ms=limits.lease_ms
-        )
+        self._leases = Leases(threads=limits.threads, lease_ms=limits.lease_ms)
         self._committer = Committer(
             store.channel(timeout_s=self._timeout_s), settled=self._settled, fallback=self._refused
         )
@@ -136,9 +133,13 @@ class WorkerProcess:
             worker_id=self.worker_id,
             services=services,
             served=frozenset(self._queues),
-            next_token=lambda: self._tokens.next_token() if self._is_taking else "",
+            next_token=self._next_token,
             lease_ms=self._limits.lease_ms,
         )
+
+    def _next_token(self) -> str:
+        """A token for a job to take along, or '' where none is to come."""
+        return self._tokens.next_token() if self._is_taking and self._leases.may_follow() else ""
 
     def _new_fetcher(self) -> Fetcher:
         block_s = min(_BLOCK_S, self._limits.lease_ms / 6000)
@@ -243,14 +244,10 @@ class WorkerProcess:
         self._broker.deliver(self._leases.take(jobs, since_ms=since_ms))
 
     def _settled(self, attempt: Attempt, successor: LeasedJob | None, since_ms: float) -> None:
-        if successor is None:
-            self._leases.give_back(attempt)
-            return
-        follower = Attempt(successor, lease_ends_ms=since_ms + self._limits.lease_ms)
-        self._leases.give_back(attempt, follower)
-        if self._is_taking:
+        follower = self._leases.give_back(attempt, successor, since_ms=since_ms)
+        if follower is not None and self._is_taking:
             self._broker.deliver((follower,))
-        else:
+        elif follower is not None:
             self._actors.release(follower)
 
     def _exhausted(self, job: LeasedJob, since_ms: float) -> None:
