@@ -88,19 +88,15 @@ local due, touched, next_job = 0, {}, nil
 local function make_due(i, path, event, message)
   local target, target_queue, index = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local target_path = path .. '.' .. index
-  local id, score = create(run, target, target_queue, target_path, event, message)
-  local waiting = run .. '/' .. id
   due = due + 1
   if take ~= '' and not next_job and ARGV[i + 3] == '1' and redis.call('ZCARD', QUEUE .. target_queue .. ':wait') == 0 then
-    redis.call('HSET', JOB .. waiting, 'state', 'active', 'token', take, 'attempt', 1)
-    redis.call('ZADD', QUEUE .. target_queue .. ':active', now + lease_ms, waiting)
-    redis.call('HSET', ledger, 'c:' .. take, waiting)
-    next_job = { waiting, target_queue, 1, '0', target_path, event, message, flow, version }
-  else
-    redis.call('ZADD', QUEUE .. target_queue .. ':wait', score, waiting)
-    touched[target_queue] = true
+    local id = create_leased(run, target, target_queue, target_path, event, message, take, now + lease_ms)
+    next_job = { run .. '/' .. id, target_queue, 1, '0', target_path, event, message, flow, version }
+    redis.call('HSET', ledger, 'c:' .. take, next_job[1])
+    return id
   end
-  return id
+  touched[target_queue] = true
+  return create_waiting(run, target, target_queue, target_path, event, message)
 end
 
 local i = at_emits

@@ -18,10 +18,9 @@ if redis.call('EXISTS', PLAN .. flow .. ':' .. version) == 0 then return { 'NOPL
 
 redis.call('HSET', RUN .. run, 'flow', flow, 'version', version, 'status', 'running', 'started', now, 'open', 1, 'leased', 0)
 if key ~= '' then redis.call('SET', once, run, 'PX', key_ttl_ms) end
-local id, score = create(run, entry, queue, '0', '', string.sub(data, offset, -2))
+local id = create_waiting(run, entry, queue, '0', '', string.sub(data, offset, -2))
 append('flow.start', run, flow, '', '', '', now, data, id)
 redis.call('ZADD', FLOWS .. flow, now, run)
 redis.call('ZADD', RUNS .. 'running', now, run)
-redis.call('ZADD', QUEUE .. queue .. ':wait', score, run .. '/' .. id)
 arm(queue)
 return { 'OK', run }
