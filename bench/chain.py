@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,6 +26,7 @@ import redis
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from engine import Context, Job
 from engine.compile.plan import Plan, StepPlan
 from engine.control.deploy import deploy
 from engine.control.start import start
@@ -41,16 +42,16 @@ IDLE_RUNS = 200
 PREFIX = "bench"
 
 
-def first(job, ctx):
+def first(job: Job, ctx: Context) -> None:
     ctx.flow.emit("one", job.data)
 
 
-def second(job, ctx):
+def second(job: Job, ctx: Context) -> None:
     ctx.flow.emit("two", job.data)
 
 
-def third(job, ctx):
-    return None
+def third(job: Job, ctx: Context) -> None:
+    pass
 
 
 HANDLERS = {"chain:first": first, "chain:second": second, "chain:third": third}
@@ -74,7 +75,7 @@ def open_store(url: str) -> Store:
     return Store(url, address=url, prefix=PREFIX, events_max_len=100_000)
 
 
-def wait_for(condition, limit_s: float) -> None:
+def wait_for(condition: Callable[[], bool], limit_s: float) -> None:
     end = time.monotonic() + limit_s
     while not condition():
         if time.monotonic() > end:
@@ -134,7 +135,7 @@ def run_idle(url: str) -> dict[str, float]:
     """One run at a time, from another process than the worker's: start to recorded end."""
     store = open_store(url)
     client = redis.Redis.from_url(url)
-    ended = client.pubsub()
+    ended = client.pubsub()  # type: ignore[no-untyped-call]
     ended.subscribe(f"{PREFIX}:events:chain")
     ended.get_message(timeout=1)
     scripts, _ = counts(client)
@@ -161,7 +162,7 @@ def run_dramatiq(url: str, runs: int, threads: int) -> dict[str, float]:
     import dramatiq
     from dramatiq.brokers.redis import RedisBroker
 
-    dramatiq.set_broker(RedisBroker(url=url))
+    dramatiq.set_broker(RedisBroker(url=url))  # type: ignore[no-untyped-call]
     client = redis.Redis.from_url(url)
     done = []
 
