@@ -28,7 +28,7 @@ from engine.store.keys import Keys
 from engine.store.queue import LeasedJob, leased_job
 
 from .leases import Leases
-from .vital import Outage, VitalThread
+from .vital import Outage, VitalThread, Watch
 
 #: Seconds between signs of life while there is no room.
 _BEAT_S: Final = 0.5
@@ -72,6 +72,7 @@ class Fetcher(VitalThread):
         leases: Leases,
         clock: ServerClock,
         deliver: Callable[[Sequence[LeasedJob], float], None],
+        watch: Watch,
         lease_ms: int,
         block_s: float,
     ) -> None:
@@ -87,6 +88,7 @@ class Fetcher(VitalThread):
             leases: What is held, and the room.
             clock: Corrected by each answer.
             deliver: Takes fetched jobs and the monotonic time since when they are leased.
+            watch: Looks after the keeper.
             lease_ms: Length of a lease, which is also the life of the worker's keys.
             block_s: Longest wait for a marker.
         """
@@ -100,6 +102,7 @@ class Fetcher(VitalThread):
         self._leases = leases
         self._clock = clock
         self._deliver = deliver
+        self._watch = watch
         self._lease_ms = lease_ms
         self._block_s = block_s
         self._outage = Outage(self)
@@ -114,6 +117,7 @@ class Fetcher(VitalThread):
         """Fetch until the end is asked for."""
         while not self.stopping.is_set():
             self.beat()
+            self._watch.look()
             room = self._leases.wait_for_room(_BEAT_S)
             if room and self._fetch(room) < room and not self.stopping.is_set():
                 self._block()

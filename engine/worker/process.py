@@ -30,6 +30,7 @@ from .committer import Committer
 from .fetcher import Fetcher, Tokens
 from .leases import Leases
 from .timers import Keeper
+from .vital import Watch
 
 logger = logging.getLogger(__name__)
 
@@ -112,8 +113,11 @@ class WorkerProcess:
         self._broker.declare_queue(STEPS_QUEUE)
         for linked in registry.linked:
             self._actors.declare(linked.plan)
-        self._fetcher = self._new_fetcher()
-        self._keeper = self._new_keeper()
+        of_keeper, of_others = (Watch(lease_ms=limits.lease_ms, dead=self._report_death) for _ in range(2))
+        self._fetcher = self._new_fetcher(of_keeper)
+        self._keeper = self._new_keeper(of_others)
+        of_keeper.over(self._keeper)
+        of_others.over(self._fetcher, self._committer)
         self._worker = Worker(self._broker, worker_threads=limits.threads, worker_timeout=_WORKER_TIMEOUT_MS)
 
     @property
@@ -141,7 +145,7 @@ class WorkerProcess:
         """A token for a job to take along, or '' where none is to come."""
         return self._tokens.next_token() if self._is_taking and self._leases.may_follow() else ""
 
-    def _new_fetcher(self) -> Fetcher:
+    def _new_fetcher(self, watch: Watch) -> Fetcher:
         block_s = min(_BLOCK_S, self._limits.lease_ms / 6000)
         return Fetcher(
             self._store.channel(timeout_s=block_s + self._timeout_s),
@@ -153,11 +157,12 @@ class WorkerProcess:
             leases=self._leases,
             clock=self._clock,
             deliver=self._deliver,
+            watch=watch,
             lease_ms=self._limits.lease_ms,
             block_s=block_s,
         )
 
-    def _new_keeper(self) -> Keeper:
+    def _new_keeper(self, watch: Watch) -> Keeper:
         return Keeper(
             self._store.channel(timeout_s=self._timeout_s),
             tokens=self._tokens,
@@ -165,8 +170,7 @@ class WorkerProcess:
             heartbeat=self._heartbeat,
             release=self._actors.release,
             exhausted=self._exhausted,
-            watched=(self._fetcher, self._committer),
-            dead=self._report_death,
+            watch=watch,
             lease_ms=self._limits.lease_ms,
             max_deliveries=self._limits.max_deliveries,
         )

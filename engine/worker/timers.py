@@ -9,7 +9,7 @@ that a large settlement never delays a renewal.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 from engine.clock import monotonic_ms
@@ -21,7 +21,7 @@ from engine.store.queue import LeasedJob, leased_job
 
 from .fetcher import Tokens
 from .leases import Leases, is_alive
-from .vital import Outage, VitalThread
+from .vital import Outage, VitalThread, Watch
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +44,7 @@ class Keeper(VitalThread):
         heartbeat: Callable[[], Call],
         release: Callable[[Attempt], None],
         exhausted: Callable[[LeasedJob, float], None],
-        watched: Sequence[VitalThread],
-        dead: Callable[[str], None],
+        watch: Watch,
         lease_ms: int,
         max_deliveries: int,
     ) -> None:
@@ -58,8 +57,7 @@ class Keeper(VitalThread):
             heartbeat: Makes the call that says that this worker lives.
             release: Gives back an attempt that nothing in this process will settle, or that was not started.
             exhausted: Settles a job that was lost too often, leased since a monotonic time.
-            watched: The other vital threads.
-            dead: Called with a sentence when one of them is dead or stuck.
+            watch: Looks after the other vital threads.
             lease_ms: Length of a lease.
             max_deliveries: Losses after which a job is not tried again.
         """
@@ -70,8 +68,7 @@ class Keeper(VitalThread):
         self._heartbeat = heartbeat
         self._release = release
         self._exhausted = exhausted
-        self._watched = watched
-        self._dead = dead
+        self._watch = watch
         self._lease_ms = lease_ms
         self._max_deliveries = max_deliveries
         self._renewed_at_ms = monotonic_ms()
@@ -82,7 +79,7 @@ class Keeper(VitalThread):
         pause_s = 0.0
         while not self.stopping.wait(pause_s):
             self.beat()
-            self._look_after_threads()
+            self._watch.look()
             try:
                 due_in_ms = self._tick()
             except StoreError as error:
@@ -139,13 +136,6 @@ class Keeper(VitalThread):
         for fields in answer[2:]:
             self._exhausted(leased_job(fields, token), since_ms)
 
-    def _look_after_threads(self) -> None:
-        for thread in self._watched:
-            silent_ms = monotonic_ms() - thread.beat_ms
-            if not thread.is_alive() and not thread.stopping.is_set():
-                self._dead(f"the thread {thread.name} has died")
-            elif thread.is_alive() and silent_ms > self._lease_ms / 2:
-                self._dead(f"the thread {thread.name} has given no sign of life for {silent_ms / 1000:.1f} s")
-
     def _send(self, call: Call) -> Any:
+        self.beat()
         return self._channel.call(call[0], *call[1])

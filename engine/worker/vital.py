@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 from engine.clock import monotonic_ms
@@ -15,6 +16,9 @@ logger = logging.getLogger(__name__)
 #: Pause after the first failed call, and the longest one, in seconds.
 _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 2.0
+
+#: Shortest silence that counts as death, in milliseconds: where leases are short, machines are not quicker.
+_SHORTEST_PATIENCE_MS: Final = 3_000
 
 
 class VitalThread(threading.Thread):
@@ -33,6 +37,47 @@ class VitalThread(threading.Thread):
     def beat(self) -> None:
         """Give a sign of life."""
         self.beat_ms = monotonic_ms()
+
+
+class Watch:
+    """Looks after vital threads: says when one is dead, or has been silent for too long.
+
+    A vital thread looks after the others. Where it was itself held up, as by a suspended machine, a
+    stopped process or a handler that let nobody else run, the others were too: their silence
+    counts from its return.
+    """
+
+    def __init__(self, *, lease_ms: int, dead: Callable[[str], None]) -> None:
+        """Prepare; nobody is looked after yet.
+
+        Args:
+            lease_ms: Length of a lease; half of it is the longest silence.
+            dead: Called with a sentence.
+        """
+        self._patience_ms = max(lease_ms / 2, _SHORTEST_PATIENCE_MS)
+        self._dead = dead
+        self._threads: tuple[VitalThread, ...] = ()
+        self._looked_at_ms = monotonic_ms()
+        self._back_since_ms = 0.0
+
+    def over(self, *threads: VitalThread) -> None:
+        """Look after these threads."""
+        self._threads = threads
+
+    def look(self) -> None:
+        """Look once."""
+        now = monotonic_ms()
+        if now - self._looked_at_ms > self._patience_ms / 2:
+            self._back_since_ms = now
+        self._looked_at_ms = now
+        for thread in self._threads:
+            silent_ms = now - max(thread.beat_ms, self._back_since_ms)
+            if thread.ident is None or thread.stopping.is_set():
+                continue
+            if not thread.is_alive():
+                self._dead(f"the thread {thread.name} has died")
+            elif silent_ms > self._patience_ms:
+                self._dead(f"the thread {thread.name} has given no sign of life for {silent_ms / 1000:.1f} s")
 
 
 class Outage:

@@ -208,6 +208,10 @@ class Workshop:
         with self.store.talking() as client:
             return int(client.zcard(self.store.keys.status_index("running")))
 
+    def has_at_most(self, count: int) -> bool:
+        """Whether no more than so many runs go on."""
+        return self.unfinished() <= max(0, count)
+
     def pass_time(self, ms: int) -> None:
         """Wait until the server's clock is so much later: for what must last a while."""
         with self.store.talking() as client:

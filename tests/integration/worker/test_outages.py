@@ -26,10 +26,6 @@ def shop(workshop, proxy):
     workshop.close()
 
 
-def has_fewer(shop, limit):
-    return shop.unfinished() <= limit
-
-
 def losses_of(shop, run_ids):
     return [event for run_id in run_ids for event in shop.events(run_id, STEP_LOST)]
 
@@ -44,7 +40,7 @@ def test_scripts_that_are_flushed_and_connections_that_are_killed_under_load_los
             client.script_flush()
             client.client_kill_filter(_type="normal", skipme=True)
             rounds += 1
-            wait_until(partial(has_fewer, workshop, max(0, left - 40)))
+            wait_until(partial(workshop.has_at_most, left - 40))
     assert rounds > 5
     for run in workshop.all_ended(ids):
         events = workshop.events(run.run_id)

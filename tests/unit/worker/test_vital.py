@@ -1,0 +1,86 @@
+"""Vital threads look after each other."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from engine.clock import monotonic_ms
+from engine.worker.vital import VitalThread, Watch
+
+LEASE_MS = 20_000
+
+
+class Waiter(VitalThread):
+    def __init__(self) -> None:
+        super().__init__("waiter")
+        self.may_end = threading.Event()
+
+    def run(self) -> None:
+        self.may_end.wait(30)
+
+
+@pytest.fixture
+def waiter():
+    waiter = Waiter()
+    waiter.start()
+    yield waiter
+    waiter.may_end.set()
+    waiter.join()
+
+
+@pytest.fixture
+def said():
+    return []
+
+
+@pytest.fixture
+def watch(waiter, said):
+    watch = Watch(lease_ms=LEASE_MS, dead=said.append)
+    watch.over(waiter)
+    return watch
+
+
+def test_one_that_gives_signs_of_life_is_left_alone(watch, waiter, said):
+    watch.look()
+    assert said == []
+
+
+def test_one_that_is_silent_for_half_a_lease_is_named(watch, waiter, said):
+    waiter.beat_ms = monotonic_ms() - LEASE_MS / 2 - 1
+    watch.look()
+    assert said == ["the thread flowengine-waiter has given no sign of life for 10.0 s"]
+
+
+def test_one_that_has_died_is_named(watch, waiter, said):
+    waiter.may_end.set()
+    waiter.join()
+    watch.look()
+    assert said == ["the thread flowengine-waiter has died"]
+
+
+def test_one_that_has_ended_as_it_was_asked_to_is_not_dead(watch, waiter, said):
+    waiter.stopping.set()
+    waiter.may_end.set()
+    waiter.join()
+    watch.look()
+    assert said == []
+
+
+def test_one_that_has_not_begun_is_not_dead(said):
+    watch = Watch(lease_ms=LEASE_MS, dead=said.append)
+    watch.over(Waiter())
+    watch.look()
+    assert said == []
+
+
+def test_the_others_are_given_time_after_everybody_was_held_up(watch, waiter, said):
+    waiter.beat_ms -= 3_600_000
+    watch._looked_at_ms -= 3_600_000
+    watch.look()
+    watch.look()
+    assert said == []
+    watch._back_since_ms -= LEASE_MS / 2 + 1
+    watch.look()
+    assert len(said) == 1
