@@ -23,9 +23,12 @@ class Capture:
 
     def __enter__(self) -> None:
         _current.context = self._context
+        _current.line = ""
 
     def __exit__(self, *_: object) -> None:
         _current.context = None
+        if _current.line:
+            self._context.logger.log("info", _current.line, {"stream": "stdout"})
 
 
 class RecordsToLog(logging.Handler):
@@ -48,15 +51,14 @@ class PrintsToLog:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._lines = threading.local()
 
     def write(self, text: str) -> int:
         """Write, or record every whole line."""
         context: StepContext | None = getattr(_current, "context", None)
         if context is None:
             return self._stream.write(text)
-        *lines, rest = (getattr(self._lines, "rest", "") + text).split("\n")
-        self._lines.rest = rest[:MAX_MESSAGE]
+        *lines, rest = (_current.line + text).split("\n")
+        _current.line = rest[:MAX_MESSAGE]
         for line in lines:
             context.logger.log("info", line, {"stream": "stdout"})
         return len(text)
