@@ -8,12 +8,12 @@ import platform
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from dramatiq import Worker
 
 from engine.clock import ServerClock, new_worker_id
-from engine.errors import StoreError
+from engine.errors import StoreError, StoreUnavailable
 from engine.execution.attempt import Attempt
 from engine.execution.context import Services
 from engine.execution.execute import Environment, Settlement
@@ -42,6 +42,9 @@ _BLOCK_S: Final = 5.0
 
 #: Seconds that a stop waits for the answers to what was handed over, at least.
 _DRAIN_S: Final = 5.0
+
+#: Seconds between two tries of a handler to read from a store that is away.
+_READ_PAUSE_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class WorkerProcess:
         self._stop_lock = threading.Lock()
         self._is_started = False
         self._is_stopped = False
+        self._is_over = threading.Event()
         self._clock = ServerClock()
         self._tokens = Tokens(self.worker_id)
         self._leases = Leases(threads=limits.threads, lease_ms=limits.lease_ms)
@@ -129,8 +133,8 @@ class WorkerProcess:
         services = Services(
             clock=self._clock,
             buffered=self._committer.buffered,
-            read_state=HandlerState(self._store).get,
-            read_input=EventLog(self._store).input_of,
+            read_state=self._patient(HandlerState(self._store).get),
+            read_input=self._patient(EventLog(self._store).input_of),
             payload_bytes=self._limits.payload_bytes,
         )
         return Environment(
@@ -144,6 +148,20 @@ class WorkerProcess:
     def _next_token(self) -> str:
         """A token for a job to take along, or '' where none is to come."""
         return self._tokens.next_token() if self._is_taking and self._leases.may_follow() else ""
+
+    def _patient(self, read: Callable[..., Any]) -> Callable[..., Any]:
+        """Make a handler that reads wait for a store that is away: that is no fault of its step."""
+
+        def read_at_last(*args: Any) -> Any:
+            while True:
+                try:
+                    return read(*args)
+                except StoreUnavailable:
+                    # Once nobody is left to record what the handler does, it need not wait any more.
+                    if self._is_over.wait(_READ_PAUSE_S):
+                        raise
+
+        return read_at_last
 
     def _new_fetcher(self, watch: Watch) -> Fetcher:
         block_s = min(_BLOCK_S, self._limits.lease_ms / 6000)
@@ -219,6 +237,7 @@ class WorkerProcess:
             self._keeper.stopping.set()
             self._keeper.join(self._timeout_s)
             self._say_goodbye()
+            self._is_over.set()
 
     def _say_goodbye(self) -> None:
         left = self._leases.held()

@@ -45,6 +45,7 @@ class Proxy:
         self._flows = threading.Event()
         self._flows.set()
         self._is_open = True
+        self._is_refusing = False
         self._pairs: list[_Pair] = []
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
@@ -85,6 +86,15 @@ class Proxy:
         self.cut()
         self._flows.set()
 
+    def refuse(self) -> None:
+        """Cut every connection, and every new one at once, as where no server listens."""
+        self._is_refusing = True
+        self.cut()
+
+    def let_in(self) -> None:
+        """Let new connections through again."""
+        self._is_refusing = False
+
     def close(self) -> None:
         """End."""
         self._is_open = False
@@ -105,13 +115,11 @@ class Proxy:
             if not self._is_open:
                 client.close()
                 return
-            server = socket.socket(socket.AF_UNIX)
-            try:
-                server.connect(str(self._server))
-            except OSError:
+            if self._is_refusing:
                 client.close()
-                server.close()
                 continue
+            server = socket.socket(socket.AF_UNIX)
+            server.connect(str(self._server))
             pair = _Pair(client, server, self._name_of, self._pass_on, self._flows)
             with self._lock:
                 self._pairs.append(pair)

@@ -10,7 +10,7 @@ import pytest
 from engine.events.types import STEP_LOST
 from tests.support.proxy import Proxy
 from tests.support.wait import wait_until
-from tests.support.worker import alone, assert_recorded_once, chain
+from tests.support.worker import Step, alone, assert_recorded_once, chain, flow
 
 
 @pytest.fixture
@@ -103,6 +103,30 @@ def test_a_settlement_that_waits_out_an_outage_is_recorded_once_and_the_run_goes
     assert shop.ended(run_id).status == "completed"
     assert_recorded_once(shop.events(run_id), "first#1", "second#1", "third#1")
     assert losses_of(shop, [run_id]) == []
+
+
+def test_a_handler_that_reads_while_the_store_is_away_waits_for_it(shop, proxy, open_store):
+    begun, opened = threading.Event(), threading.Event()
+
+    def begin(job, ctx):
+        ctx.state.set("k", 1)
+        ctx.flow.emit("told")
+
+    def after(job, ctx):
+        begun.set()
+        assert opened.wait(20)
+        return [ctx.state.get("k"), ctx.state.incr("k"), ctx.flow.input]
+
+    reading = flow("reading", {"begin": Step(begin, emits=("told",)), "after": Step(after, on=("told",))})
+    shop.work(reading, store=open_store(proxy.url), threads=1, lease_ms=5_000)
+    run_id = shop.start(reading, "input")
+    assert begun.wait(10)
+    proxy.refuse()
+    opened.set()
+    # The driver's own patience with a store that is away is shorter.
+    shop.pass_time(1_500)
+    proxy.let_in()
+    assert shop.ended(run_id).result == [1, 2, "input"]
 
 
 def test_a_worker_cut_off_for_longer_than_a_lease_is_replaced_and_its_result_is_discarded(
