@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 
+from engine.embedded.probe import server_state
 from engine.embedded.server import EmbeddedServer
 from tests.acceptance.command import LIMIT_S
 from tests.support.project import STEPS, Mill
@@ -31,7 +32,7 @@ def test_workers_outlive_their_server_and_nothing_is_lost(tmp_path, open_store, 
             ids = shop.start_many(mill.flow, 200)
             for left in (170, 110, 50):
                 wait_until(partial(shop.has_at_most, left), timeout_s=LIMIT_S)
-                stop_server(root, how)
+                stop_server(own, root, how)
                 own.rejoin()
             runs = shop.all_ended(ids, timeout_s=LIMIT_S)
             assert [worker.poll() for worker in workers] == [None, None]
@@ -48,15 +49,6 @@ def test_workers_outlive_their_server_and_nothing_is_lost(tmp_path, open_store, 
             mill.close()
 
 
-def stop_server(root, how):
-    pid = int((root / ".flowengine" / "server.pid").read_text())
-    os.kill(pid, KINDS[how])
-
-    def is_gone():
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        return False
-
-    wait_until(is_gone)
+def stop_server(own, root, how):
+    os.kill(int((root / ".flowengine" / "server.pid").read_text()), KINDS[how])
+    wait_until(lambda: server_state(own.socket_path, root / ".flowengine") == "silent")
