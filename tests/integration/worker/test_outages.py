@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from functools import partial
 
 import pytest
+import redis
 
+from engine.errors import StoreFull
 from engine.events.types import STEP_LOST
 from tests.support.proxy import Proxy
 from tests.support.wait import wait_until
@@ -24,6 +27,19 @@ def shop(workshop, proxy):
     """The workshop, to be closed before the proxy."""
     yield workshop
     workshop.close()
+
+
+def call_quietly(client, *command):
+    with suppress(redis.RedisError):
+        client.execute_command(*command)
+
+
+def is_busy(client):
+    try:
+        client.ping()
+    except redis.RedisError as error:
+        return "BUSY" in str(error)
+    return False
 
 
 def losses_of(shop, run_ids):
@@ -47,6 +63,43 @@ def test_scripts_that_are_flushed_and_connections_that_are_killed_under_load_los
         assert run.status == "completed"
         assert_recorded_once(events, "first#1", "second#1", "third#1")
         assert {event.attempt for event in events if event.step_id} == {1}
+
+
+def test_a_server_that_is_busy_with_a_script_is_waited_for(workshop):
+    three = chain()
+    ids = workshop.start_many(three, 200)
+    with workshop.store.talking() as client:
+        client.config_set("busy-reply-threshold", 50)
+        workshop.work(three, threads=4)
+        wait_until(partial(workshop.has_at_most, 150))
+        endless = threading.Thread(target=call_quietly, args=(client, "EVAL", "while true do end", 0))
+        endless.start()
+        wait_until(lambda: is_busy(client))
+        client.script_kill()
+        endless.join()
+        client.config_set("busy-reply-threshold", 5_000)
+    for run in workshop.all_ended(ids):
+        assert run.status == "completed"
+        assert_recorded_once(workshop.events(run.run_id), "first#1", "second#1", "third#1")
+    assert losses_of(workshop, ids) == []
+
+
+def test_a_server_that_is_full_ends_what_it_has_admitted_and_refuses_the_rest(workshop):
+    three = chain()
+    ids = workshop.start_many(three, 200)
+    with workshop.store.talking() as client:
+        client.config_set("maxmemory", 1)
+        try:
+            with pytest.raises(StoreFull):
+                workshop.start(three, {"n": 0})
+            worker = workshop.work(three, threads=4)
+            assert {run.status for run in workshop.all_ended(ids)} == {"completed"}
+            worker.stop(2_000)
+            assert workshop.leased() == []
+        finally:
+            client.config_set("maxmemory", 0)
+    workshop.work(three)
+    assert workshop.run(three, {"n": 0}).status == "completed"
 
 
 def test_an_outage_longer_than_a_lease_costs_a_running_step_nothing(shop, proxy, open_store):
@@ -132,9 +185,10 @@ def test_a_handler_that_reads_while_the_store_is_away_waits_for_it(shop, proxy, 
 def test_a_worker_cut_off_for_longer_than_a_lease_is_replaced_and_its_result_is_discarded(
     shop, proxy, open_store
 ):
-    begun, opened = threading.Semaphore(0), threading.Event()
+    begun, opened, keys = threading.Semaphore(0), threading.Event(), []
 
     def handler(job, ctx):
+        keys.append((job.attempt, ctx.idempotency_key))
         begun.release()
         if job.attempt == 1:
             assert opened.wait(20)
@@ -153,6 +207,7 @@ def test_a_worker_cut_off_for_longer_than_a_lease_is_replaced_and_its_result_is_
     proxy.thaw()
     opened.set()
     wait_until(lambda: proxy.seen["commit"] > sent)
+    assert keys == [(1, f"{run_id}/only/0"), (2, f"{run_id}/only/0")]
     assert shop.state(run_id) == run
     assert_recorded_once(shop.events(run_id), "only#1")
     assert [event.attempt for event in losses_of(shop, [run_id])] == [1]
