@@ -53,6 +53,7 @@ local function count_up(present, by)
   return string.format(is_whole(present) and is_whole(by) and '%.0f' or '%.17g', sum)
 end
 
+redis.call('HLEN', state)
 local outcome = {}
 for k = 0, changes - 1 do
   local i = at_changes + 5 * k

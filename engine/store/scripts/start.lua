@@ -15,6 +15,7 @@ if key ~= '' then
   if first then return { 'DUP', first } end
 end
 if redis.call('EXISTS', PLAN .. flow .. ':' .. version) == 0 then return { 'NOPLAN' } end
+redis.call('XLEN', LOG .. run)
 
 redis.call('HSET', RUN .. run, 'flow', flow, 'version', version, 'status', 'running', 'started', now, 'open', 1, 'leased', 0)
 if key ~= '' then redis.call('SET', once, run, 'PX', key_ttl_ms) end

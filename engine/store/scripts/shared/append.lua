@@ -1,6 +1,9 @@
 -- append: one event into the firehose and the run's log under one id, and onto the flow's channel.
 -- Cannot fail for any state of the two streams, so it may follow other writes.
--- Needs: now.
+-- Needs: now, and that the log is a stream or not there yet: whoever includes this asks XLEN for it before the first write.
+
+-- A feed that is no stream stops the call here, before anything is written.
+redis.call('XLEN', EVENTS)
 
 -- A day number since 1970-01-01 as year, month, day; years are counted from March, so that a leap day is the last.
 local function civil(days)

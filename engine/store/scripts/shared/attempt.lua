@@ -12,5 +12,6 @@ local function refusal(status, job, queue, token, kept)
   if OVER[status] then forget(job, queue) return 'ENDED' end
   if not kept[1] then return 'SETTLED' end
   if kept[1] ~= 'active' or kept[2] ~= token then return kept[3] == token and 'DUP' or 'FENCED' end
+  redis.call('XLEN', LOG .. string.match(job, '^[^/]+'))
   return nil
 end

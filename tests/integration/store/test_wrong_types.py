@@ -1,0 +1,46 @@
+"""A key that somebody else has put in the way stops a call before its first write, never half way."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.errors import StoreError
+from tests.support.books import contents
+from tests.support.store import CHAIN, Driver, add, deployed, logged, set_to
+
+CALLS = {
+    "start": lambda driver, job: driver.start(run_id="new"),
+    "report": lambda driver, job: driver.report(job, logged("x")),
+    "commit": lambda driver, job: driver.commit(job, emits=[("one", 1)], changes=[add("n", 1)]),
+    "set": lambda driver, job: driver.commit(job, changes=[set_to("n", 1)]),
+    "fail": lambda driver, job: driver.fail(job),
+    "release": lambda driver, job: driver.release(job, unroutable=b'{"reason":"x"}'),
+    "sweep": lambda driver, job: driver.sweep(),
+}
+
+
+@pytest.mark.parametrize(
+    ("call", "key"),
+    [(call, "events") for call in CALLS]
+    + [(call, "flow:r") for call in CALLS if call not in ("start", "sweep")]
+    + [("start", "flow:new"), ("commit", "state:r"), ("set", "state:r")],
+)
+def test_a_stream_that_is_none_stops_the_call_whole(store, call, key):
+    driver = Driver(store, deployed(store, CHAIN))
+    driver.start(run_id="r")
+    job = driver.fetch_one()
+    driver.expire(job)
+    name = f"{store.keys.prefix}:{key}"
+    with store.talking() as client:
+        kept = client.dump(name)
+        client.set(name, "in the way")
+    was = contents(store)
+    with pytest.raises(StoreError, match="WRONGTYPE"):
+        CALLS[call](driver, job)
+    assert contents(store) == was
+
+    with store.talking() as client:
+        client.delete(name)
+        if kept:
+            client.restore(name, 0, kept)
+    CALLS[call](driver, job)
