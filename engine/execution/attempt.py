@@ -35,7 +35,8 @@ class Attempt:
         lease_ends_ms: Monotonic time up to which the lease holds for certain.
         phase: Where it is.
         thread: Who runs its handler, while somebody does.
-        started_at_ms: Server's time when the handler was begun.
+        started_at_ms: Server's time when the handler was begun, as far as it was known then.
+        begun_ms: Monotonic time of the same moment.
         events: Its buffered events, all of them.
         events_bytes: Bytes of their data.
         is_full: Whether further log lines are dropped.
@@ -50,6 +51,7 @@ class Attempt:
 
     __slots__ = (
         "acked",
+        "begun_ms",
         "changes",
         "cost_ms",
         "emits",
@@ -72,6 +74,7 @@ class Attempt:
         self.phase = Phase.WAITING
         self.thread: Thread | None = None
         self.started_at_ms = 0
+        self.begun_ms = 0.0
         self.events: list[BufferedEvent] = []
         self.events_bytes = 0
         self.is_full = False

@@ -23,6 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
+from engine.clock import monotonic_ms
 from engine.compile.plan import Plan, StepPlan
 from engine.errors import PayloadError
 from engine.events.codec import decode_json, encode_json
@@ -116,6 +117,7 @@ def record_start(execution: Execution) -> Execution:
     """Buffer `step.started`; it keeps the time at which it happened, however late it is sent."""
     attempt, env = execution.attempt, execution.env
     attempt.started_at_ms = env.services.clock.now_ms()
+    attempt.begun_ms = monotonic_ms()
     data = b'{"worker":"%b"}' % env.worker_id.encode()
     attempt.events.append(BufferedEvent(STEP_STARTED, attempt.started_at_ms, data))
     attempt.thread = threading.current_thread()
@@ -179,8 +181,9 @@ def execute(attempt: Attempt, linked: LinkedPlan, env: Environment) -> Settlemen
 def completion(execution: Execution) -> Settlement:
     """The settlement of an attempt whose handler returned."""
     attempt, env, plan = execution.attempt, execution.env, execution.linked.plan
-    ended_at_ms = env.services.clock.now_ms()
-    duration = max(0, ended_at_ms - attempt.started_at_ms)
+    # Not the difference of two times of the server: what is known of its clock is corrected all the time.
+    duration = int(monotonic_ms() - attempt.begun_ms)
+    ended_at_ms = attempt.started_at_ms + duration
     take = env.next_token() if execution.emissions else ""
     commit = partial(
         ledger.commit,

@@ -126,18 +126,19 @@ class Fetcher(VitalThread):
 
     def _fetch(self, room: int) -> int:
         """Fetch once, however often that has to be asked; answers how many jobs came."""
-        number, since_ms = self._tokens.next_number(), monotonic_ms()
+        number, first_ms = self._tokens.next_number(), monotonic_ms()
+        token = self._tokens.token(number)
+        call = queue.fetch(
+            self._worker_id, seq=number, room=room, lease_ms=self._lease_ms, ttl_ms=self._lease_ms
+        )
         while True:
             self.beat()
-            # After a long outage it is not known whether the call ran at its beginning, when its leases are
-            # nearly over, or runs now. A new number makes it known.
-            if monotonic_ms() - since_ms > self._lease_ms / 2:
-                number, since_ms = self._tokens.next_number(), monotonic_ms()
-            call = queue.fetch(
-                self._worker_id, seq=number, room=room, lease_ms=self._lease_ms, ttl_ms=self._lease_ms
-            )
+            since_ms = first_ms
             try:
-                answer = self._ask(call)
+                jobs = self._ask(call, token)
+                if jobs and monotonic_ms() - first_ms > self._lease_ms / 2:
+                    since_ms = monotonic_ms()
+                    jobs = self._still_leased(jobs)
             except StoreError as error:
                 self._outage.failed(error)
                 # The jobs of an answer that is never read are taken back when their lease is over.
@@ -145,14 +146,13 @@ class Fetcher(VitalThread):
                     return 0
                 continue
             self._outage.succeeded()
-            if answer is not None:
+            if jobs is not None:
                 break
-        jobs = [leased_job(fields, self._tokens.token(number)) for fields in answer]
         if jobs:
             self._deliver(jobs, since_ms)
         return len(jobs)
 
-    def _ask(self, call: Call) -> list[list[bytes]] | None:
+    def _ask(self, call: Call, token: str) -> list[LeasedJob] | None:
         """Send the call once; None means to send it again."""
         sent_ms = monotonic_ms()
         answer = self._channel.call(call[0], *call[1])
@@ -161,7 +161,13 @@ class Fetcher(VitalThread):
             register = self._register()
             self._channel.call(register[0], *register[1])
             return None
-        return list(answer[2:])
+        return [leased_job(fields, token) for fields in answer[2:]]
+
+    def _still_leased(self, jobs: Sequence[LeasedJob]) -> list[LeasedJob]:
+        """Renew jobs of a call that was sent for long: which of its copies has leased them is not known."""
+        renew = queue.renew(jobs, lease_ms=self._lease_ms)
+        _, *words = self._channel.call(renew[0], *renew[1])
+        return [job for job, word in zip(jobs, words, strict=True) if word != b"lost"]
 
     def _block(self) -> None:
         """Wait for a marker; whatever comes of it, a fetch follows."""
