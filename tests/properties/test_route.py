@@ -15,7 +15,7 @@ paths = st.lists(st.integers(0, 30), min_size=1, max_size=5).map(lambda parts: "
 @st.composite
 def emissions(draw):
     """A plan, one of its steps, and what that step emits."""
-    plan = draw(plans())
+    plan = draw(plans)
     step = draw(st.sampled_from(sorted(plan.steps)))
     events = plan.steps[step].emits
     if not events:

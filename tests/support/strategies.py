@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
@@ -21,20 +22,23 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@st.composite
-def plans(draw: st.DrawFn) -> Plan:
+def random_plan(chance: Random) -> Plan:
     """A flow of one to five steps; each hears events of earlier ones, and some events nobody hears."""
     steps: dict[str, Any] = {}
     events: list[str] = []
-    for number in range(draw(st.integers(1, 5))):
-        emits = [f"e{number}{letter}" for letter in "xy"[: draw(st.integers(0 if number else 1, 2))]]
+    for number in range(chance.randint(1, 5)):
+        emits = [f"e{number}{letter}" for letter in "xy"[: chance.randint(0 if number else 1, 2)]]
         # A shared queue now and then: then the jobs of several steps wait behind each other.
-        step: dict[str, Any] = {"queue": draw(st.sampled_from([f"q{number}", "shared"]))}
+        step: dict[str, Any] = {"queue": chance.choice([f"q{number}", "shared"])}
         if emits:
             step["emits"] = emits
         if number:
-            heard = draw(st.lists(st.sampled_from(events), min_size=1, max_size=2, unique=True))
+            heard = chance.sample(events, chance.randint(1, min(2, len(events))))
             step["subscribes"] = {"any": heard} if len(heard) > 1 else heard[0]
         steps[f"s{number}"] = step
         events += emits
     return plan_from(steps)
+
+
+#: Flows, as `random_plan` makes them.
+plans: st.SearchStrategy[Plan] = st.builds(random_plan, st.randoms(use_true_random=False))
