@@ -23,6 +23,8 @@ class ModelRun:
         values: Handler state.
         failed_step: The step that failed first.
         settled: Step ids in the order in which they were settled.
+        attempts: Hand-outs of each step id that were not given back.
+        lines: Number of `log` events.
     """
 
     plan: Plan
@@ -34,6 +36,8 @@ class ModelRun:
     values: dict[str, int] = field(default_factory=dict)
     failed_step: str | None = None
     settled: list[str] = field(default_factory=list)
+    attempts: dict[str, int] = field(default_factory=dict)
+    lines: int = 0
 
     def __post_init__(self) -> None:
         self._make_due(self.plan.entry)
@@ -53,15 +57,22 @@ class ModelRun:
         self.created[step] = self.created.get(step, 0) + 1
         self.waiting.add(f"{step}#{self.created[step]}")
 
-    def lease(self, step_id: str) -> None:
-        """Somebody has got it."""
+    def lease(self, step_id: str, attempt: int) -> None:
+        """Somebody has got it, and was told which attempt it is."""
         assert self.status == "running", f"{step_id} of a {self.status} run was handed out"
         assert step_id in self.waiting, f"{step_id} was handed out while {self}"
         self.waiting.remove(step_id)
         self.leased.add(step_id)
+        self.attempts[step_id] = self.attempts.get(step_id, 0) + 1
+        assert attempt == self.attempts[step_id]
 
-    def give_back(self, step_id: str) -> None:
-        """Released or lost: it waits again, or is dropped where the run is failing."""
+    def release(self, step_id: str) -> None:
+        """Given back un-started: the attempt does not count."""
+        self.attempts[step_id] -= 1
+        self.lose(step_id)
+
+    def lose(self, step_id: str) -> None:
+        """It waits again, or is dropped where the run is failing."""
         self.leased.remove(step_id)
         if self.status == "running":
             self.waiting.add(step_id)
