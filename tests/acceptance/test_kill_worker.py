@@ -11,6 +11,7 @@ import pytest
 from engine.events.types import SETTLING, STEP_FAILED, STEP_LOST, STEP_STARTED
 from tests.acceptance.command import LIMIT_S
 from tests.support.project import STEPS, Mill
+from tests.support.proxy import Proxy
 from tests.support.wait import wait_until
 from tests.support.worker import Workshop, assert_recorded_once
 
@@ -48,6 +49,39 @@ def test_a_worker_that_is_killed_in_a_step_is_replaced(shop, mill, step, other):
     assert [(event.step_name, event.attempt, event.data["losses"]) for event in lost] == [(step, 1, 1)]
     attempts = {event.step_name: event.attempt for event in shop.events(run_id, STEP_STARTED)}
     assert attempts == {"a_cut": 1, "b_mill": 1, "c_pack": 1} | {step: 2}
+    assert run.handler_state == {"a_cut": 1, "b_mill": 1, "c_pack": 1}
+
+
+#: Where the worker dies, and the step that its death costs an attempt.
+MOMENTS = {
+    "the first fetch": ("fetch", 1, "a_cut"),
+    "the first report": ("report", 1, "a_cut"),
+    "the first commit": ("commit", 1, "b_mill"),
+    "the second commit": ("commit", 2, "c_pack"),
+    "the last commit": ("commit", 3, None),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_worker_killed_between_a_call_and_its_answer_costs_what_was_leased_and_no_more(
+    shop, mill, server, moment
+):
+    name, number, again = MOMENTS[moment]
+    with Proxy(server.socket_path, shop.store) as proxy:
+        run_id = shop.start(mill.flow, {"a_cut": {"ms": 100}})
+        proxy.freeze_at(name, number)
+        first = mill.begin_worker("--redis-url", proxy.url)
+        wait_until(lambda: proxy.has_lost(1), timeout_s=LIMIT_S, saw=lambda: proxy.seen)
+        first.kill()
+        first.wait()
+    mill.worker()
+    run = shop.ended(run_id, timeout_s=LIMIT_S)
+    assert run.status == "completed"
+    assert_recorded_once(shop.events(run_id), *STEPS)
+    assert [event.step_name for event in shop.events(run_id, STEP_LOST)] == ([again] if again else [])
+    assert {step: a.attempt for step, a in run.activations.items()} == {
+        step: 2 if step == f"{again}#1" else 1 for step in STEPS
+    }
     assert run.handler_state == {"a_cut": 1, "b_mill": 1, "c_pack": 1}
 
 

@@ -22,7 +22,7 @@ class Proxy:
 
     Attributes:
         url: Where it listens.
-        seen: Replies that the server has given, by script or command.
+        seen: Replies that the server has given, by script or command; errors are none.
         lost: Replies that were lost.
     """
 
@@ -46,6 +46,7 @@ class Proxy:
         self._flows.set()
         self._is_open = True
         self._is_refusing = False
+        self._is_to_freeze = False
         self._pairs: list[_Pair] = []
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
@@ -65,6 +66,11 @@ class Proxy:
         """Lose the reply to the `number`-th call of a script or command from now, and the connection."""
         with self._lock:
             self._doomed[name] = self.seen[name] + number
+
+    def freeze_at(self, name: str, number: int = 1) -> None:
+        """Freeze when the server has answered the `number`-th call of a script or command from now."""
+        self._is_to_freeze = True
+        self.lose(name, number)
 
     def has_lost(self, count: int) -> bool:
         """Whether so many replies were lost."""
@@ -134,6 +140,8 @@ class Proxy:
             self.seen[name] += 1
             if self._doomed.get(name) == self.seen[name]:
                 self.lost.append(name)
+                if self._is_to_freeze:
+                    self.freeze()
                 return False
             return True
 
@@ -191,8 +199,10 @@ class _Pair:
             held += chunk
             at = 0
             while (reply := _parse(held, at)) is not None:
-                end = reply[1]
-                if not self._pass_on(self._asked.popleft()) or not self._write(self._client, held[at:end]):
+                end, name = reply[1], self._asked.popleft()
+                # An error, such as NOSCRIPT, says that the call did nothing.
+                is_lost = held[at : at + 1] != b"-" and not self._pass_on(name)
+                if is_lost or not self._write(self._client, held[at:end]):
                     self.cut()
                     return
                 at = end

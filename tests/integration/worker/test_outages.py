@@ -102,6 +102,34 @@ def test_a_server_that_is_full_ends_what_it_has_admitted_and_refuses_the_rest(wo
     assert workshop.run(three, {"n": 0}).status == "completed"
 
 
+def test_a_run_whose_keys_were_deleted_is_not_made_again_and_the_worker_goes_on(workshop, caplog):
+    prefix = workshop.store.keys.prefix
+
+    def keys_of(client, run_id):
+        return list(client.scan_iter(f"{prefix}:*{run_id}*"))
+
+    def handler(job, ctx):
+        with workshop.store.talking() as client:
+            client.delete(*keys_of(client, ctx.flow.run_id))
+        ctx.state.set("k", 1)
+        ctx.flow.emit("one", {"n": 1})
+
+    three = chain()
+    linked = type(three)(three.plan, {**three.handlers, "first": handler})
+    workshop.work(linked, threads=1)
+    run_id = workshop.start(three, {"n": 0})
+    wait_until(lambda: "has no ledger any more" in caplog.text)
+    fine = alone(lambda job, ctx: 1)
+    workshop.work(fine)
+    assert workshop.run(fine).status == "completed"
+    with workshop.store.talking() as client:
+        assert keys_of(client, run_id) == []
+        # The indexes still name the run; a rebuild would drop it.
+        for index in ("flows:chain", "runs:running"):
+            client.zrem(f"{prefix}:{index}", run_id)
+    assert workshop.leased() == []
+
+
 def test_an_outage_longer_than_a_lease_costs_a_running_step_nothing(shop, proxy, open_store):
     begun, opened = threading.Event(), threading.Event()
 
