@@ -6,7 +6,7 @@ import pytest
 
 from engine.store import queue
 from tests.support.books import contents
-from tests.support.store import CHAIN, Driver, deployed, members
+from tests.support.store import CHAIN, Driver, deployed, hash_at, members
 
 
 @pytest.fixture
@@ -106,3 +106,13 @@ def test_a_queue_that_is_empty_leaves_the_ready_ones(store, driver):
         client.sadd(f"{store.keys.prefix}:ready", "f.a")
     driver.promote()
     assert members(store, "ready") == []
+
+
+def test_an_id_without_a_job_is_dropped(store, driver):
+    with store.talking() as client:
+        client.zadd(f"{store.keys.prefix}:queue:f.a:delayed", {"nobody/a#1": 1})
+        client.zadd(f"{store.keys.prefix}:timers", {"d f.a": 1})
+    driver.promote()
+
+    assert members(store, "queue:f.a:delayed") == members(store, "queue:f.a:wait") == []
+    assert hash_at(store, "job:nobody/a#1") == {}
