@@ -278,7 +278,7 @@ def test_more_changes_than_a_commit_may_carry_fail_the_step(workshop):
     assert (run.status, run.handler_state) == ("failed", {})
 
 
-@pytest.mark.parametrize("key", ["", "x" * 257, 7, "\ud800"], ids=["empty", "long", "number", "half"])
+@pytest.mark.parametrize("key", ["", "x" * 257, "\ud800"], ids=["empty", "long", "half"])
 def test_a_key_that_does_not_fit_fails_the_step(workshop, key):
     def handler(job, ctx):
         ctx.state.set(key, 1)
@@ -288,14 +288,14 @@ def test_a_key_that_does_not_fit_fails_the_step(workshop, key):
     assert workshop.run(broken).status == "failed"
 
 
-@pytest.mark.parametrize("key", ["c:x", "a b\r\n*1", "ключ", "{}", '"', "-1"])
-def test_any_text_is_a_key(workshop, key):
+def test_any_text_is_a_key(workshop):
     def handler(job, ctx):
-        ctx.state.set(key, 1)
-        ctx.state.incr(key, 2)
-        return ctx.state.get(key)
+        ctx.state.set(job.data, 1)
+        ctx.state.incr(job.data, 2)
+        return ctx.state.get(job.data)
 
     stateful = alone(handler)
     workshop.work(stateful)
-    run = workshop.run(stateful)
-    assert (run.result, run.handler_state) == (3, {key: 3})
+    for key in ["c:x", "a b\r\n*1", "ключ", "{}", '"', "-1"]:
+        run = workshop.run(stateful, key)
+        assert (run.result, run.handler_state) == (3, {key: 3})
