@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.compile.build import build
+from engine.embedded.server import EmbeddedServer
 from engine.registry.plans import LinkedPlan
 from tests.acceptance.command import LIMIT_S, Project
 from tests.support.wait import wait_until
@@ -103,7 +104,10 @@ class Mill(Project):
         )
 
     def close(self) -> None:
-        """Kill what is left, and close its pipes."""
+        """Kill what is left, and stop the project's own server, which outlives those who are killed."""
         for worker in self.workers:
             worker.kill()
             worker.communicate()
+        if (self.root / ".flowengine").exists():
+            with EmbeddedServer(self.root):
+                pass
