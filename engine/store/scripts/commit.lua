@@ -66,7 +66,7 @@ for k = 0, changes - 1 do
     local present = outcome[key]
     if present == nil then present = redis.call('HGET', state, key) end
     outcome[key] = count_up(present or '0', value)
-    if not outcome[key] then return { 'REFUSED', 'state `' .. key .. '` is not a number that can be counted up' } end
+    if not outcome[key] then return { 'REFUSED', 'state `' .. key .. '` cannot be counted up: it is not a number below 10^15' } end
   end
 end
 

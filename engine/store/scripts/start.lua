@@ -9,7 +9,7 @@
 --- include now append arm create
 local run, flow, version, entry, queue, key, key_ttl_ms, data, offset = unpack(ARGV)
 local once = ONCE .. flow .. ':' .. key
-if redis.call('EXISTS', RUN .. run) == 1 then return { 'DUP', run } end
+if redis.call('EXISTS', RUN .. run, LOG .. run) > 0 then return { 'DUP', run } end
 if key ~= '' then
   local first = redis.call('GET', once)
   if first then return { 'DUP', first } end

@@ -112,7 +112,7 @@ def test_what_cannot_be_counted_up_is_refused_whole(store, driver, two, changes)
     answer = driver.commit(two[0], changes=changes, emits=[])
 
     assert answer.word == "REFUSED"
-    assert answer.rest == [b"state `n` is not a number that can be counted up"]
+    assert answer.rest == [b"state `n` cannot be counted up: it is not a number below 10^15"]
     assert contents(store) == was
     assert driver.fail(two[0], message="commit refused").word == "OK"
 

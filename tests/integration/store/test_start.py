@@ -7,7 +7,16 @@ import pytest
 from engine.control.start import start
 from engine.errors import VersionNotFound
 from tests.support.books import contents
-from tests.support.store import CHAIN, Driver, deployed, hash_at, members, plan_from, server_ms
+from tests.support.store import (
+    CHAIN,
+    Driver,
+    deployed,
+    forget_run,
+    hash_at,
+    members,
+    plan_from,
+    server_ms,
+)
 
 
 @pytest.fixture
@@ -44,6 +53,18 @@ def test_the_second_start_of_an_id_starts_nothing(store, driver):
     assert (first.run_id, first.is_new) == ("r", True)
     assert (second.run_id, second.is_new) == ("r", False)
     assert contents(store) == was
+
+
+def test_a_log_that_has_lost_its_ledger_is_not_begun_again(store, driver):
+    driver.start(1, run_id="r")
+    driver.commit(driver.fetch_one())
+    with store.talking() as client:
+        client.delete(store.keys.run("r"))
+    was = contents(store)
+
+    assert not driver.start(2, run_id="r").is_new
+    assert contents(store) == was
+    forget_run(store, "r")
 
 
 def test_a_start_that_comes_again_after_the_end_of_the_run_starts_nothing(driver):
