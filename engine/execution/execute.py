@@ -17,11 +17,11 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from engine.clock import monotonic_ms
 from engine.compile.plan import Plan, StepPlan
@@ -86,8 +86,7 @@ class Environment:
     lease_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Execution:
+class Execution(NamedTuple):
     """What is known of an attempt on its way through the stages.
 
     Attributes:
@@ -129,7 +128,7 @@ def record_start(execution: Execution) -> Execution:
 def read_input(execution: Execution) -> Execution:
     """Decode what the handler works on."""
     leased = execution.attempt.job
-    return replace(execution, job=Job(leased.id, decode_json(leased.message), leased.event, leased.attempt))
+    return execution._replace(job=Job(leased.id, decode_json(leased.message), leased.event, leased.attempt))
 
 
 def call_handler(execution: Execution) -> Execution:
@@ -139,13 +138,13 @@ def call_handler(execution: Execution) -> Execution:
         result = execution.handler(execution.job, context)
     if execution.attempt.fault is not None:
         raise execution.attempt.fault
-    return replace(execution, result=result)
+    return execution._replace(result=result)
 
 
 def encode_result(execution: Execution) -> Execution:
     """Encode what it returned, within the limit."""
     what = f"the result of step `{execution.step.name}`"
-    return replace(execution, result_json=execution.env.services.encode(execution.result, what))
+    return execution._replace(result_json=execution.env.services.encode(execution.result, what))
 
 
 def route_emits(execution: Execution) -> Execution:
@@ -159,7 +158,7 @@ def route_emits(execution: Execution) -> Execution:
             f"the limit is {MAX_COMMIT_BYTES:,}"
         )
     emissions = route(execution.linked.plan, attempt.job.path, attempt.emits, served=execution.env.served)
-    return replace(execution, emissions=tuple(emissions))
+    return execution._replace(emissions=tuple(emissions))
 
 
 STAGES: Final = (record_start, read_input, call_handler, encode_result, route_emits)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+import hiredis
 import redis
 from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
@@ -38,6 +39,9 @@ _PASSING: Final = (
     "READONLY",
     "LOADING",
 )
+
+#: A command as the bytes that are sent; hiredis types its argument as a tuple of one.
+_pack: Final[Callable[[tuple[Any, ...]], bytes]] = hiredis.pack_command
 
 #: An operation and its arguments.
 Call = tuple[str, Sequence[Any]]
@@ -231,10 +235,11 @@ class Channel:
             )
         return translate(answer, self._store.address) if isinstance(answer, redis.RedisError) else answer
 
-    def _send(self, commands: Sequence[Sequence[Any]]) -> None:
+    def _send(self, commands: Sequence[tuple[Any, ...]]) -> None:
         try:
             connection = self._connected()
-            connection.send_packed_command(connection.pack_commands(commands))
+            # Packed here, since the driver's own way looks at every argument once more.
+            connection.send_packed_command(b"".join([_pack(command) for command in commands]))
         except (redis.RedisError, OSError) as error:
             raise self._lost(error) from error
 
