@@ -239,7 +239,7 @@ class Channel:
         try:
             connection = self._connected()
             # Packed here, since the driver's own way looks at every argument once more.
-            connection.send_packed_command(b"".join([_pack(command) for command in commands]))
+            connection.send_packed_command([b"".join([_pack(command) for command in commands])])
         except (redis.RedisError, OSError) as error:
             raise self._lost(error) from error
 
