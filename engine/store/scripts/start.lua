@@ -9,13 +9,12 @@
 --- include now append arm create
 local run, flow, version, entry, queue, key, key_ttl_ms, data, offset = unpack(ARGV)
 local once = ONCE .. flow .. ':' .. key
-if redis.call('EXISTS', RUN .. run, LOG .. run) > 0 then return { 'DUP', run } end
+if redis.call('EXISTS', RUN .. run) == 1 or redis.call('XLEN', LOG .. run) > 0 then return { 'DUP', run } end
 if key ~= '' then
   local first = redis.call('GET', once)
   if first then return { 'DUP', first } end
 end
 if redis.call('EXISTS', PLAN .. flow .. ':' .. version) == 0 then return { 'NOPLAN' } end
-redis.call('XLEN', LOG .. run)
 
 redis.call('HSET', RUN .. run, 'flow', flow, 'version', version, 'status', 'running', 'started', now, 'open', 1, 'leased', 0)
 if key ~= '' then redis.call('SET', once, run, 'PX', key_ttl_ms) end

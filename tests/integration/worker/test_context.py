@@ -264,7 +264,7 @@ def test_a_sum_that_another_step_has_made_impossible_fails_with_its_cause(worksh
     run = workshop.ended(run_id)
     assert (run.status, run.failed_step, run.handler_state) == ("failed", "count", {"k": "text"})
     [failed] = workshop.events(run_id, STEP_FAILED)
-    assert failed.data["cause"].startswith("commit refused: state `k` is not a number")
+    assert failed.data["cause"].startswith("commit refused: state `k` cannot be counted up")
 
 
 def test_more_changes_than_a_commit_may_carry_fail_the_step(workshop):
