@@ -144,7 +144,7 @@ class Committer(VitalThread):
         self.stopping.set()
         self._inbox.put(None)
 
-    def run(self) -> None:
+    def work(self) -> None:
         """Send until the end is asked for and nothing is left."""
         while True:
             self.beat()

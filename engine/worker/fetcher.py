@@ -113,7 +113,7 @@ class Fetcher(VitalThread):
         store_call("RPUSH", self._own_wake, "1")
         store_call("PEXPIRE", self._own_wake, KNOCK_TTL_MS)
 
-    def run(self) -> None:
+    def work(self) -> None:
         """Fetch until the end is asked for."""
         while not self.stopping.is_set():
             self.beat()

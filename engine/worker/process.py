@@ -122,6 +122,8 @@ class WorkerProcess:
         self._keeper = self._new_keeper(of_others)
         of_keeper.over(self._keeper)
         of_others.over(self._fetcher, self._committer)
+        for thread in (self._fetcher, self._committer, self._keeper):
+            thread.died = self._report_death
         self._worker = Worker(self._broker, worker_threads=limits.threads, worker_timeout=_WORKER_TIMEOUT_MS)
 
     @property

@@ -74,7 +74,7 @@ class Keeper(VitalThread):
         self._renewed_at_ms = monotonic_ms()
         self._outage = Outage(self)
 
-    def run(self) -> None:
+    def work(self) -> None:
         """Tick until the end is asked for."""
         pause_s = 0.0
         while not self.stopping.wait(pause_s):

@@ -27,12 +27,26 @@ class VitalThread(threading.Thread):
     Attributes:
         beat_ms: Monotonic time of its last sign of life.
         stopping: Set when it shall come to its end.
+        died: Called with a sentence where it cannot go on.
     """
 
     def __init__(self, name: str) -> None:
         super().__init__(name=f"flowengine-{name}", daemon=True)
         self.beat_ms = monotonic_ms()
         self.stopping = threading.Event()
+        self.died: Callable[[str], None] = lambda _why: None
+
+    def run(self) -> None:
+        """Work, and say so where that ends by an exception: the others may die of the same fault."""
+        try:
+            self.work()
+        except BaseException as error:
+            logger.critical("the thread %s has died", self.name, exc_info=True)
+            self.died(f"the thread {self.name} has died of {type(error).__name__}: {error}")
+
+    def work(self) -> None:
+        """Work until the end is asked for."""
+        raise NotImplementedError
 
     def beat(self) -> None:
         """Give a sign of life."""

@@ -115,3 +115,21 @@ def test_a_stopped_worker_is_gone_from_the_list_of_workers(workshop):
         worker.stop(1000)
         worker.stop(1000)
         assert client.smembers(workshop.store.keys.workers) == set()
+
+
+@pytest.mark.parametrize("name", ["_fetcher", "_committer", "_keeper"])
+def test_a_vital_thread_that_dies_is_reported_at_once(workshop, name):
+    """The process then ends: what has killed the thread, a fault of the engine, may kill the others too."""
+    three = chain()
+    worker = workshop.build(three)
+    thread = getattr(worker, name)
+    for call in ("command", "call", "send"):
+        setattr(thread._channel, call, lambda *_: 1 // 0)
+    worker.start()
+    workshop.start(three, {"n": 0})
+    wait_until(lambda: workshop.deaths)
+    [why] = workshop.deaths
+    assert worker.failure == why
+    assert why.startswith(f"the thread {thread.name} has died of ZeroDivisionError")
+    worker._committer.stopping.set()
+    workshop.deaths.clear()

@@ -16,9 +16,11 @@ class Waiter(VitalThread):
     def __init__(self) -> None:
         super().__init__("waiter")
         self.may_end = threading.Event()
+        self.fault: BaseException | None = None
 
-    def run(self) -> None:
-        self.may_end.wait(30)
+    def work(self) -> None:
+        assert self.may_end.wait(30)
+        raise self.fault or SystemExit
 
 
 @pytest.fixture
@@ -58,6 +60,14 @@ def test_one_that_has_died_is_named(watch, waiter, said):
     waiter.join()
     watch.look()
     assert said == ["the thread flowengine-waiter has died"]
+
+
+@pytest.mark.parametrize("fault", [TypeError("an int"), MemoryError(), SystemExit(1)], ids=repr)
+def test_one_that_dies_says_so_itself(waiter, said, fault):
+    waiter.fault, waiter.died = fault, said.append
+    waiter.may_end.set()
+    waiter.join()
+    assert said == [f"the thread flowengine-waiter has died of {type(fault).__name__}: {fault}"]
 
 
 def test_one_that_has_ended_as_it_was_asked_to_is_not_dead(watch, waiter, said):
