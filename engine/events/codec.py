@@ -51,6 +51,11 @@ def _has_no_number(value: Any) -> bool:
     return False
 
 
+def as_text(text: str) -> str:
+    """Text that JSON can carry: a lone surrogate, as in some file names, is escaped."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def decode_json(raw: bytes) -> Any:
     """Decode JSON that `encode_json` made."""
     return orjson.loads(raw)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from engine.clock import ServerClock
 from engine.compile.plan import StepPlan
 from engine.errors import EmitNotDeclared, PayloadError
-from engine.events.codec import decode_json, encode_json
+from engine.events.codec import as_text, decode_json, encode_json
 from engine.events.record import BufferedEvent, Change
 from engine.events.types import LOG
 
@@ -126,7 +126,7 @@ class StepLogger:
         Raises:
             PayloadError: The data is not JSON or is too large.
         """
-        body: dict[str, Any] = {"level": level, "message": str(message)[:MAX_MESSAGE]}
+        body: dict[str, Any] = {"level": level, "message": as_text(str(message))[:MAX_MESSAGE]}
         if data is not None:
             body["data"] = dict(data)
         raw = self._services.encode(body, "this log line")

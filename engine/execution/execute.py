@@ -26,7 +26,7 @@ from typing import Any, Final, NamedTuple
 from engine.clock import monotonic_ms
 from engine.compile.plan import Plan, StepPlan
 from engine.errors import PayloadError
-from engine.events.codec import decode_json, encode_json
+from engine.events.codec import as_text, decode_json, encode_json
 from engine.events.record import BufferedEvent, Emission
 from engine.events.types import STEP_STARTED
 from engine.handler import Job
@@ -234,11 +234,11 @@ def failure(attempt: Attempt, env: Environment, error: BaseException, *, cause: 
 
 def describe(error: BaseException) -> dict[str, str]:
     """An exception as `{type, message, traceback?}`; the traceback begins in the user's code."""
-    described = {"type": type(error).__name__, "message": _text(_message(error))[:MAX_MESSAGE]}
+    described = {"type": type(error).__name__, "message": as_text(_message(error))[:MAX_MESSAGE]}
     frames = _users_frames(error.__traceback__)
     if frames is not None:
         lines = traceback.format_exception(type(error), error, frames)
-        described["traceback"] = _both_ends(_text("".join(lines)), MAX_TRACEBACK)
+        described["traceback"] = _both_ends(as_text("".join(lines)), MAX_TRACEBACK)
     return described
 
 
@@ -248,11 +248,6 @@ def _message(error: BaseException) -> str:
         return str(error)
     except BaseException as fault:
         return f"(its text cannot be shown: `__str__` raised {type(fault).__name__})"
-
-
-def _text(text: str) -> str:
-    """Text that JSON can carry: a lone surrogate is escaped."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _both_ends(text: str, limit: int) -> str:

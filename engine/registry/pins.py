@@ -33,12 +33,12 @@ class Pins:
         self._lock = Lock()
         self._pinned: dict[tuple[str, str], LinkedPlan] = {}
 
-    def get(self, flow: str, version: str) -> LinkedPlan:
-        """The plan that a run is pinned to, with its handlers.
+    def get(self, flow: str, version: str, step: str) -> LinkedPlan:
+        """The plan that a run is pinned to, with the handler of one of its steps.
 
         Raises:
             VersionNotFound: It is neither here nor in the store.
-            HandlerError: The code that this process has loaded lacks one of its handlers.
+            HandlerError: The code that this process has loaded lacks the handler.
             StoreError: The store cannot be read.
         """
         try:
@@ -51,10 +51,12 @@ class Pins:
             pinned = self._pinned.get((flow, version))
             if pinned is None:
                 plan = Plan.from_dict(self._plans.read(flow, version), version)
-                pinned = LinkedPlan.link(
-                    plan, {step.handler: self._link(step.handler) for step in plan.steps.values()}
-                )
-                self._pinned[flow, version] = pinned
+                pinned = self._pinned[flow, version] = LinkedPlan(plan, {})
                 while len(self._pinned) > _KEPT:
                     del self._pinned[next(iter(self._pinned))]
+            # One by one: code that lacks a handler can still serve the other steps.
+            if step not in pinned.handlers:
+                handler = self._link(pinned.plan.steps[step].handler)
+                pinned = LinkedPlan(pinned.plan, {**pinned.handlers, step: handler})
+                self._pinned[flow, version] = pinned
             return pinned

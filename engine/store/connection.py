@@ -29,15 +29,14 @@ CONNECT_TIMEOUT_S: Final = 3.0
 _RESENDS: Final = 2
 
 #: Beginnings of answers of a server that will serve the same call later.
-_PASSING: Final = (
-    "BUSY",
-    "MISCONF",
-    "NOREPLICAS",
-    "MASTERDOWN",
-    "CLUSTERDOWN",
-    "TRYAGAIN",
-    "READONLY",
-    "LOADING",
+_PASSING: Final = ("BUSY", "MISCONF", "NOREPLICAS")
+
+#: The same, where the driver has a class for the answer and takes the word off its text.
+_PASSING_ERRORS: Final = (
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.MasterDownError,
+    redis.exceptions.ClusterDownError,
+    redis.exceptions.TryAgainError,
 )
 
 #: A command as the bytes that are sent; hiredis types its argument as a tuple of one.
@@ -58,7 +57,7 @@ def translate(error: redis.RedisError, address: str) -> StoreError:
         return StoreUnfit(f"Redis at {address} refuses this user: {error}")
     if isinstance(error, redis.ConnectionError | redis.TimeoutError):
         return StoreUnavailable(f"Redis at {address} cannot be reached: {_reason(error)}")
-    if isinstance(error, redis.exceptions.ReadOnlyError) or str(error).startswith(_PASSING):
+    if isinstance(error, _PASSING_ERRORS) or str(error).startswith(_PASSING):
         return StoreUnavailable(f"Redis at {address} cannot serve writes at the moment: {_reason(error)}")
     return StoreError(f"Redis at {address} refused a command: {error}")
 

@@ -111,7 +111,7 @@ class StepActors:
         """The plan of an attempt's run; without one the job is put off, and None is answered."""
         job = attempt.job
         try:
-            linked = self._pins.get(job.flow, job.version)
+            linked = self._pins.get(job.flow, job.version, job.step)
         except StoreError as error:
             logger.warning("the plan of %s cannot be read: %s", job.id, error)
             self.release(attempt, delay_ms=_FIRST_DELAY_MS)
@@ -146,11 +146,14 @@ class StepActors:
         self._settle(attempt, Settlement(lambda *_: call))
 
     def unsettled(self, attempt: Attempt, was_rejected: bool) -> None:
-        """Settle an attempt whose handler Dramatiq's middleware kept from running."""
+        """Settle an attempt that nothing has settled, as when middleware kept its handler from running."""
         linked = self._plan_of(attempt)
         if linked is None:
             return
-        if was_rejected:
+        if attempt.phase is Phase.RUNNING:
+            error = RuntimeError("the engine did not settle this attempt; please report it")
+            settlement = failure(attempt, self._env, error, cause="bug of flowengine")
+        elif was_rejected:
             error = RuntimeError("middleware rejected the message before the handler ran")
             settlement = failure(attempt, self._env, error, cause="rejected by middleware")
         else:

@@ -20,8 +20,8 @@ from .reach import Reach
 class Leases:
     """The attempts that this process holds.
 
-    Room for less than half as many jobs as there are threads counts as none: under load one
-    fetch then brings several.
+    While no thread is idle, room for less than half as many jobs as there are threads counts
+    as none: under load one fetch then brings several.
     """
 
     def __init__(self, *, threads: int, lease_ms: int) -> None:
@@ -90,7 +90,7 @@ class Leases:
     def room(self) -> int:
         """How many jobs may be fetched now."""
         room = self._reach.room(len(self._held))
-        return room if room >= self._low_water else 0
+        return room if room >= self._low_water or self._reach.has_idle_threads else 0
 
     def wait_for_room(self, timeout_s: float) -> int:
         """Wait until there is room, or the time is over; answers the room."""

@@ -1,9 +1,9 @@
 """How far a process reaches ahead: how many jobs it may have in hand that are not settled yet.
 
 Too few, and threads and server wait for each other; too many, and jobs wait here while
-another worker has nothing to do. So a process may always have twice as many as it has
-threads, and more while all of them together are little work: what steps have taken lately
-says how much. A step that was never seen counts as all the work that is allowed.
+another worker has nothing to do. So a process may always have a few more than it has
+threads, and many more while all of them together are little work: what steps have taken
+lately says how much. A step that was never seen counts as all the work that is allowed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class Reach:
     def __init__(self, threads: int) -> None:
         self.jobs = 0
         self.work_ms = 0.0
-        self._always = 2 * threads
+        self._threads = threads
+        self._always = threads + max(1, threads // 4)
         self._most = MOST_A_THREAD * threads
         self._budget_ms = REACH_MS * threads
         self._durations: OrderedDict[str, float] = OrderedDict()
@@ -62,6 +63,11 @@ class Reach:
         if len(self._durations) > _REMEMBERED:
             self._durations.popitem(last=False)
         self._mean_ms += _WEIGHT * (duration_ms - self._mean_ms)
+
+    @property
+    def has_idle_threads(self) -> bool:
+        """Whether there are fewer jobs than threads."""
+        return self.jobs < self._threads
 
     def may_follow(self) -> bool:
         """Whether a job that is about to be removed may ask for another one in its place."""

@@ -41,34 +41,41 @@ def test_the_version_in_force_is_not_read_from_the_store(store, registry, pins, 
     plan = plan_from({"a": {}})
     registry.swap([plan], {"handlers:a": handle})
 
-    assert pins.get("f", plan.version) is registry.in_force("f")
+    assert pins.get("f", plan.version, "a") is registry.in_force("f")
     assert linked == []
 
 
 def test_another_version_is_read_and_linked_once(store, registry, pins, linked):
     pinned = deployed(store, CHAIN)
     registry.swap([plan_from({"a": {}})], {"handlers:a": handle})
-    found = pins.get("f", pinned.version)
+    found = [pins.get("f", pinned.version, step) for step in ("a", "b", "a", "b")]
 
-    assert found.plan == pinned
-    assert found.handlers == {"a": handle, "b": handle, "c": handle}
-    assert pins.get("f", pinned.version) is found
-    assert sorted(linked) == ["handlers:a", "handlers:b", "handlers:c"]
+    assert [one.plan for one in found] == [pinned] * 4
+    assert found[-1].handlers == {"a": handle, "b": handle}
+    assert pins.get("f", pinned.version, "a") is found[-1]
+    assert linked == ["handlers:a", "handlers:b"]
 
 
 def test_a_flow_that_this_process_does_not_have_is_found_too(store, pins):
     pinned = deployed(store, CHAIN)
-    assert pins.get("f", pinned.version).plan == pinned
+    assert pins.get("f", pinned.version, "a").plan == pinned
 
 
 def test_a_version_that_is_nowhere_is_named(pins):
     with pytest.raises(VersionNotFound):
-        pins.get("f", "0" * 64)
+        pins.get("f", "0" * 64, "a")
 
 
 def test_a_handler_that_is_gone_is_looked_for_again_next_time(store, pins, linked):
     pinned = deployed(store, {"a": {"handler": "handlers:gone"}})
     for _ in range(2):
         with pytest.raises(HandlerError):
-            pins.get("f", pinned.version)
+            pins.get("f", pinned.version, "a")
     assert linked == ["handlers:gone", "handlers:gone"]
+
+
+def test_a_handler_that_is_gone_does_not_keep_the_other_steps_from_running(store, pins):
+    steps = {"a": {"emits": ["x"]}, "b": {"subscribes": "x", "handler": "handlers:gone"}}
+    pinned = deployed(store, steps)
+
+    assert pins.get("f", pinned.version, "a").handlers == {"a": handle}
