@@ -50,6 +50,9 @@ _PATIENCE_MS = 20_000
 #: Pause between two looks at a server that starts or stops.
 _PAUSE_S = 0.005
 
+#: The lowest descriptor that is no standard stream.
+_FIRST_FREE = 3
+
 #: How much of the server's log an error shows.
 _LOG_LINES = 5
 
@@ -250,7 +253,7 @@ class EmbeddedServer:
 
     def _open(self, name: str) -> int:
         try:
-            return os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            return _above_streams(os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         except OSError as error:
             raise EmbeddedServerError(
                 f"The embedded server needs to write to {self._folder}, but: {error.strerror}. "
@@ -265,6 +268,20 @@ class EmbeddedServer:
                 f"The file system of {self._folder} has no locks ({error.strerror}), which the embedded "
                 f"server needs: keep the project on a local disk, or name a Redis server with --redis-url."
             ) from error
+
+
+def _above_streams(descriptor: int) -> int:
+    """The same open file under a number that is no standard stream's.
+
+    A process whose streams are closed gets their numbers for its files. A server replaces
+    these three by its own, and would drop a lock that it inherits there.
+    """
+    if descriptor >= _FIRST_FREE:
+        return descriptor
+    try:
+        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE)
+    finally:
+        os.close(descriptor)
 
 
 def _try_lock(descriptor: int) -> bool:

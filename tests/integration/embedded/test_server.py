@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -286,6 +287,20 @@ def test_a_server_that_cannot_start_is_reported_with_the_end_of_its_log(tmp_path
         EmbeddedServer(tmp_path).join()
 
     manifest.unlink()
+
+
+def test_a_starter_without_standard_streams_hands_its_lock_on_too(tmp_path):
+    """The numbers of closed streams are the next that files get, and a server drops what it inherits there."""
+    command = ["sh", "-c", 'exec "$@" <&- >&-', "sh", sys.executable, MEMBER, tmp_path, "die-while-starting"]
+    started = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
+    assert started.returncode == -signal.SIGKILL
+    with (tmp_path / ".flowengine" / "server.lock").open() as lock:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    server = EmbeddedServer(tmp_path)
+    server.join()
+    assert server.leave() is True
 
 
 def test_a_failed_start_leaves_the_way_free(tmp_path):
