@@ -9,6 +9,7 @@ FlowEngineError
 │   └── EmitNotDeclared   a handler emitted an event that its step does not declare
 ├── HandlerError          a handler raised; what it raised is `__cause__`
 ├── RunFailed             a run that was waited for ended as `failed`
+├── WorkerLost            the workers that ran a step were lost, each time anew
 ├── StoreError            the store cannot do what it was asked
 │   ├── StoreUnavailable  it cannot be reached at the moment: try again
 │   ├── StoreUnfit        it can be reached, but work must not be trusted to it
@@ -82,6 +83,10 @@ class RunFailed(FlowEngineError):
         self.error = error
         where = f" in step `{step}`" if step else ""
         super().__init__(f"run {run_id} failed{where}: {error.get('type')}: {error.get('message')}")
+
+
+class WorkerLost(FlowEngineError):
+    """A step was given out again and again, and each time its worker was lost."""
 
 
 class StoreError(FlowEngineError):

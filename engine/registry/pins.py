@@ -48,15 +48,29 @@ class Pins:
         if in_force is not None and in_force.plan.version == version:
             return in_force
         with self._lock:
-            pinned = self._pinned.get((flow, version))
-            if pinned is None:
-                plan = Plan.from_dict(self._plans.read(flow, version), version)
-                pinned = self._pinned[flow, version] = LinkedPlan(plan, {})
-                while len(self._pinned) > _KEPT:
-                    del self._pinned[next(iter(self._pinned))]
+            pinned = self._read(flow, version)
             # One by one: code that lacks a handler can still serve the other steps.
             if step not in pinned.handlers:
                 handler = self._link(pinned.plan.steps[step].handler)
                 pinned = LinkedPlan(pinned.plan, {**pinned.handlers, step: handler})
                 self._pinned[flow, version] = pinned
             return pinned
+
+    def queues(self, flow: str, version: str) -> frozenset[str]:
+        """The queues of a version.
+
+        Raises:
+            VersionNotFound: It is not in the store.
+            StoreError: The store cannot be read.
+        """
+        with self._lock:
+            return self._read(flow, version).plan.queues
+
+    def _read(self, flow: str, version: str) -> LinkedPlan:
+        pinned = self._pinned.get((flow, version))
+        if pinned is None:
+            plan = Plan.from_dict(self._plans.read(flow, version), version)
+            pinned = self._pinned[flow, version] = LinkedPlan(plan, {})
+            while len(self._pinned) > _KEPT:
+                del self._pinned[next(iter(self._pinned))]
+        return pinned

@@ -8,12 +8,15 @@ from typing import Any, Final
 
 from engine.errors import RunNotFound
 from engine.events.codec import decode_json
-from engine.events.state import STATUSES
+from engine.events.state import RUNNING, STATUSES
 
 from .connection import Store
 
 #: Runs, newest first, among which the beginning of an id is looked up.
 _SEARCHED: Final = 10_000
+
+#: Running runs, oldest first, whose versions are looked at.
+_LIVE: Final = 5_000
 
 #: Runs whose ledgers are read in one round trip.
 _PAGE: Final = 200
@@ -98,6 +101,13 @@ class RunIndex:
                 f"`{beginning}` is the beginning of {len(found)} run ids ({some}): write more of it"
             )
         return found[0]
+
+    def pinned(self) -> set[tuple[str, str]]:
+        """Flow and version of the runs that are running; the oldest 5,000 are looked at."""
+        with self._store.talking() as client:
+            ids = client.zrange(self._store.keys.status_index(RUNNING), 0, _LIVE - 1)
+        live = self._summaries([run_id.decode() for run_id in ids])
+        return {(summary.flow, summary.version) for summary in live}
 
     def _by_status(self, statuses: Sequence[str], count: int) -> Sequence[str]:
         """The newest run ids among some statuses, at most `count`."""

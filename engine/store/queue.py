@@ -116,6 +116,11 @@ def promote(*, limit: int) -> Call:
     return ("promote", (limit,))
 
 
+def knock(worker: str, *, ttl_ms: int) -> Call:
+    """Wake a worker's fetcher where it blocks."""
+    return ("knock", (worker, ttl_ms))
+
+
 def heartbeat(worker: str, *, ttl_ms: int, queues: Sequence[str], fields: Mapping[str, str | int]) -> Call:
     """Say that a worker lives and what it serves; with a ttl of 0, that it leaves."""
     flat = [part for field in fields.items() for part in field]

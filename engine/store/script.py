@@ -36,6 +36,7 @@ NAMES: Final = (
     "sweep",
     "promote",
     "heartbeat",
+    "knock",
     "deploy",
 )
 

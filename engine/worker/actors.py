@@ -10,7 +10,7 @@ from dramatiq import Actor, Broker
 
 from engine.clock import monotonic_ms
 from engine.compile.plan import Plan
-from engine.errors import HandlerError, StoreError, VersionNotFound
+from engine.errors import HandlerError, StoreError, VersionNotFound, WorkerLost
 from engine.events.codec import encode_json
 from engine.execution.attempt import Attempt, Phase
 from engine.execution.execute import Environment, Settlement, execute, failure, skip
@@ -100,8 +100,11 @@ class StepActors:
         begun_ms = monotonic_ms()
         settlement = execute(attempt, linked, self._env)
         self._settle(attempt, settlement, duration_ms=monotonic_ms() - begun_ms)
-        if settlement.error is not None:
+        if isinstance(settlement.error, Exception):
             raise settlement.error
+        if settlement.error is not None:
+            # Dramatiq expects exceptions, not what ends a thread or a process.
+            raise HandlerError(f"the handler raised {type(settlement.error).__name__}") from settlement.error
 
     def _settle(self, attempt: Attempt, settlement: Settlement, *, duration_ms: float | None = None) -> None:
         self._leases.settling(attempt, follows=bool(settlement.take), duration_ms=duration_ms)
@@ -145,25 +148,23 @@ class StepActors:
         call = queue.release(attempt.job, delay_ms=delay_ms, unroutable=unroutable)
         self._settle(attempt, Settlement(lambda *_: call))
 
-    def unsettled(self, attempt: Attempt, was_rejected: bool) -> None:
-        """Settle an attempt that nothing has settled, as when middleware kept its handler from running."""
-        linked = self._plan_of(attempt)
-        if linked is None:
-            return
+    def skipped(self, attempt: Attempt) -> None:
+        """Settle an attempt whose handler Dramatiq's middleware kept from running."""
         if attempt.phase is Phase.RUNNING:
             error = RuntimeError("the engine did not settle this attempt; please report it")
-            settlement = failure(attempt, self._env, error, cause="bug of flowengine")
-        elif was_rejected:
-            error = RuntimeError("middleware rejected the message before the handler ran")
-            settlement = failure(attempt, self._env, error, cause="rejected by middleware")
-        else:
-            settlement = skip(attempt, linked.plan, self._env, "skipped by middleware")
-        self._settle(attempt, settlement)
+            self._settle(attempt, failure(attempt, self._env, error, cause="bug of flowengine"))
+        elif linked := self._plan_of(attempt):
+            self._settle(attempt, skip(attempt, linked.plan, self._env, "skipped by middleware"))
+
+    def rejected(self, attempt: Attempt) -> None:
+        """Settle an attempt whose message Dramatiq's middleware rejected."""
+        error = RuntimeError("middleware rejected the message before the handler ran")
+        self._settle(attempt, failure(attempt, self._env, error, cause="rejected by middleware"))
 
     def exhausted(self, attempt: Attempt) -> None:
         """Settle a job that was lost too often."""
         job = attempt.job
-        error = RuntimeError(f"{job.losses} workers were lost while they ran this step")
+        error = WorkerLost(f"{job.losses} workers were lost while they ran this step")
         self._settle(attempt, failure(attempt, self._env, error, cause="worker lost"))
 
     def refused(self, attempt: Attempt, why: str) -> Settlement:

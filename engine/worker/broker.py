@@ -7,9 +7,9 @@ step's own queue is ours, in Redis and in the fetcher.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import Final, Protocol
 
 from dramatiq import Broker, Message, MessageProxy, Middleware
 from dramatiq.broker import Consumer
@@ -48,32 +48,36 @@ def actor_name(flow: str, step: str) -> str:
     return f"{flow}.{step}"
 
 
+class Steps(Protocol):
+    """What the broker leaves to those who run steps."""
+
+    def prepare(self, attempt: Attempt) -> None:
+        """Called before Dramatiq looks for the actor of an attempt."""
+
+    def skipped(self, attempt: Attempt) -> None:
+        """Called for an attempt that Dramatiq is done with and that handed no settlement over."""
+
+    def rejected(self, attempt: Attempt) -> None:
+        """The same, where middleware rejected the message."""
+
+    def release(self, attempt: Attempt) -> None:
+        """Give back an attempt that was not started."""
+
+
 class FlowBroker(Broker):
     """The broker of one worker process."""
 
-    def __init__(
-        self,
-        *,
-        prepare: Callable[[Attempt], None],
-        unsettled: Callable[[Attempt, bool], None],
-        release: Callable[[Attempt], None],
-        middleware: list[Middleware],
-    ) -> None:
+    def __init__(self, steps: Steps, *, middleware: list[Middleware]) -> None:
         """Prepare.
 
         Args:
-            prepare: Called before Dramatiq looks for the actor of an attempt.
-            unsettled: Called for an attempt that Dramatiq is done with and that handed no settlement
-                over, and with whether middleware rejected it; else it was skipped.
-            release: Gives back an attempt that was not started.
+            steps: Who runs steps.
             middleware: Dramatiq middleware.
         """
         super().__init__(middleware=middleware)
         self.queues = set()
         self._inbox: SimpleQueue[Attempt] = SimpleQueue()
-        self._prepare = prepare
-        self._unsettled = unsettled
-        self._release = release
+        self._steps = steps
 
     def deliver(self, attempts: Iterable[Attempt]) -> None:
         """Bring attempts to Dramatiq's worker."""
@@ -84,7 +88,7 @@ class FlowBroker(Broker):
         """An iterator over the attempts that were delivered; `prefetch` is the fetcher's affair."""
         if queue_name not in self.queues:
             raise QueueNotFound(queue_name)  # type: ignore[no-untyped-call]
-        return _StepConsumer(self._inbox, timeout / 1000, self._prepare, self._unsettled, self._release)
+        return _StepConsumer(self._inbox, timeout / 1000, self._steps)
 
     def declare_queue(self, queue_name: str) -> None:
         """Declare a queue; only the steps' own is ever delivered to."""
@@ -99,47 +103,38 @@ class FlowBroker(Broker):
 
 
 class _StepConsumer(Consumer):
-    def __init__(
-        self,
-        inbox: SimpleQueue[Attempt],
-        timeout_s: float,
-        prepare: Callable[[Attempt], None],
-        unsettled: Callable[[Attempt, bool], None],
-        release: Callable[[Attempt], None],
-    ) -> None:
+    def __init__(self, inbox: SimpleQueue[Attempt], timeout_s: float, steps: Steps) -> None:
         self._inbox = inbox
         self._timeout_s = timeout_s
-        self._prepare = prepare
-        self._unsettled = unsettled
-        self._release = release
+        self._steps = steps
 
     def __next__(self) -> MessageProxy | None:
         try:
             attempt = self._inbox.get(timeout=self._timeout_s)
         except Empty:
             return None
-        self._prepare(attempt)
+        self._steps.prepare(attempt)
         return StepMessage(attempt)
 
     def ack(self, message: MessageProxy) -> None:
         """Nothing to do where the handler ran: its settlement was handed over before, and is the ack."""
         if isinstance(message, StepMessage) and message.attempt.phase is not Phase.SETTLING:
-            self._unsettled(message.attempt, False)
+            self._steps.skipped(message.attempt)
 
     def nack(self, message: MessageProxy) -> None:
         """As `ack`; a message that middleware rejected before the handler ran has failed."""
         if isinstance(message, StepMessage) and message.attempt.phase is not Phase.SETTLING:
-            self._unsettled(message.attempt, True)
+            self._steps.rejected(message.attempt)
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
         for message in messages:
             if isinstance(message, StepMessage):
-                self._release(message.attempt)
+                self._steps.release(message.attempt)
 
     def close(self) -> None:
         """Give back what was delivered and not taken."""
         while True:
             try:
-                self._release(self._inbox.get_nowait())
+                self._steps.release(self._inbox.get_nowait())
             except Empty:
                 return

@@ -66,7 +66,7 @@ class Fetcher(VitalThread):
         *,
         worker_id: str,
         keys: Keys,
-        queues: Sequence[str],
+        queues: Callable[[], tuple[str, ...]],
         register: Callable[[], Call],
         tokens: Tokens,
         leases: Leases,
@@ -82,7 +82,7 @@ class Fetcher(VitalThread):
             channel: A connection of its own, which repeats nothing.
             worker_id: Who asks.
             keys: Keys of the store.
-            queues: Queues that this process serves.
+            queues: Answers the queues that this process serves; another tuple when they have changed.
             register: Makes the call that writes this worker's keys.
             tokens: Numbers of this worker.
             leases: What is held, and the room.
@@ -96,7 +96,10 @@ class Fetcher(VitalThread):
         self._channel = channel
         self._worker_id = worker_id
         self._own_wake = keys.worker_wake(worker_id)
-        self._wakes = [keys.queue_wake(name) for name in sorted(queues)]
+        self._keys = keys
+        self._queues = queues
+        self._named: tuple[str, ...] = ()
+        self._wakes: list[str] = []
         self._register = register
         self._tokens = tokens
         self._leases = leases
@@ -106,12 +109,6 @@ class Fetcher(VitalThread):
         self._lease_ms = lease_ms
         self._block_s = block_s
         self._outage = Outage(self)
-
-    def leave(self, store_call: Callable[..., object]) -> None:
-        """Ask for the end; `store_call` sends a command that wakes the thread where it blocks."""
-        self.stopping.set()
-        store_call("RPUSH", self._own_wake, "1")
-        store_call("PEXPIRE", self._own_wake, KNOCK_TTL_MS)
 
     def work(self) -> None:
         """Fetch until the end is asked for."""
@@ -172,6 +169,14 @@ class Fetcher(VitalThread):
     def _block(self) -> None:
         """Wait for a marker; whatever comes of it, a fetch follows."""
         try:
-            self._channel.command("BLPOP", self._own_wake, *self._wakes, self._block_s)
+            self._channel.command("BLPOP", self._own_wake, *self._markers(), self._block_s)
         except StoreError as error:
             self._outage.failed(error)
+
+    def _markers(self) -> list[str]:
+        """The marker lists of the queues that are served now."""
+        names = self._queues()
+        if names is not self._named:
+            self._named = names
+            self._wakes = [self._keys.queue_wake(name) for name in self._named]
+        return self._wakes

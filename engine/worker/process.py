@@ -21,14 +21,16 @@ from engine.registry.pins import Pins
 from engine.registry.plans import Registry
 from engine.store import queue
 from engine.store.connection import COMMAND_TIMEOUT_S, Call, Store
+from engine.store.index import RunIndex
 from engine.store.log import EventLog, HandlerState
 from engine.store.queue import LeasedJob
 
 from .actors import StepActors
 from .broker import STEPS_QUEUE, FlowBroker
 from .committer import Committer
-from .fetcher import Fetcher, Tokens
+from .fetcher import KNOCK_TTL_MS, Fetcher, Tokens
 from .leases import Leases
+from .served import ServedQueues
 from .timers import Keeper
 from .vital import Watch
 
@@ -91,7 +93,7 @@ class WorkerProcess:
         self._store = store
         self._limits = limits
         self._died = died
-        self._queues = sorted({name for linked in registry.linked for name in linked.plan.queues})
+        self._served = ServedQueues(registry, pins, RunIndex(store))
         self._is_taking = True
         self._stop_lock = threading.Lock()
         self._is_started = False
@@ -107,12 +109,7 @@ class WorkerProcess:
         self._actors = StepActors(
             pins=pins, env=env, committer=self._committer, leases=self._leases, release_name=limits.release
         )
-        self._broker = FlowBroker(
-            prepare=self._actors.prepare,
-            unsettled=self._actors.unsettled,
-            release=self._actors.release,
-            middleware=[],
-        )
+        self._broker = FlowBroker(self._actors, middleware=[])
         self._actors.bind(self._broker)
         self._broker.declare_queue(STEPS_QUEUE)
         for linked in registry.linked:
@@ -142,7 +139,7 @@ class WorkerProcess:
         return Environment(
             worker_id=self.worker_id,
             services=services,
-            served=frozenset(self._queues),
+            served=self._served,
             next_token=self._next_token,
             lease_ms=self._limits.lease_ms,
         )
@@ -171,7 +168,7 @@ class WorkerProcess:
             self._store.channel(timeout_s=block_s + self._timeout_s),
             worker_id=self.worker_id,
             keys=self._store.keys,
-            queues=self._queues,
+            queues=lambda: self._served.names,
             register=self._heartbeat,
             tokens=self._tokens,
             leases=self._leases,
@@ -213,9 +210,10 @@ class WorkerProcess:
         """Take no more jobs; what is being done goes on. Answers at once, may be called again."""
         if self._is_taking:
             self._is_taking = False
+            self._fetcher.stopping.set()
+            knock = queue.knock(self.worker_id, ttl_ms=KNOCK_TTL_MS)
             try:
-                with self._store.talking() as client:
-                    self._fetcher.leave(client.execute_command)
+                self._store.call(knock[0], *knock[1])
             except StoreError as error:
                 logger.warning("the fetcher leaves when its wait is over: %s", error)
 
@@ -245,9 +243,7 @@ class WorkerProcess:
         left = self._leases.held()
         if left:
             names = ", ".join(sorted(attempt.job.id for attempt in left)[:5])
-            logger.warning(
-                "%d steps were left unfinished and run again when their lease is over: %s", len(left), names
-            )
+            logger.warning("left unfinished, to be run again when the lease is over: %s", names)
         leave = queue.heartbeat(self.worker_id, ttl_ms=0, queues=(), fields={})
         try:
             self._store.call(leave[0], *leave[1])
@@ -261,9 +257,8 @@ class WorkerProcess:
             "release": self._limits.release,
             "threads": self._limits.threads,
         }
-        return queue.heartbeat(
-            self.worker_id, ttl_ms=self._limits.lease_ms, queues=self._queues, fields=fields
-        )
+        queues = self._served.refresh()
+        return queue.heartbeat(self.worker_id, ttl_ms=self._limits.lease_ms, queues=queues, fields=fields)
 
     def _deliver(self, jobs: Sequence[LeasedJob], since_ms: float) -> None:
         self._broker.deliver(self._leases.take(jobs, since_ms=since_ms))

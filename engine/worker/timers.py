@@ -132,7 +132,7 @@ class Keeper(VitalThread):
         if answer[0] != b"SWEPT":
             return
         if answer[1]:
-            logger.warning("%d leases of lost workers were taken back", answer[1])
+            logger.warning("leases of lost workers that were taken back: %d", answer[1])
         for fields in answer[2:]:
             self._exhausted(leased_job(fields, token), since_ms)
 

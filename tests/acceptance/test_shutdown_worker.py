@@ -28,8 +28,8 @@ def mill(tmp_path, server, prefix):
 
 def test_a_worker_that_is_stopped_under_load_leaves_nothing_and_another_does_the_rest(shop, mill):
     first = mill.worker()
-    ids = shop.start_many(mill.flow, 150)
-    wait_until(partial(shop.has_at_most, 130), timeout_s=LIMIT_S)
+    ids = shop.start_many(mill.flow, 150, a_cut={"ms": 40})
+    wait_until(partial(shop.has_at_most, 145), timeout_s=LIMIT_S)
     first.terminate()
     _, err = first.communicate(timeout=LIMIT_S)
     assert first.returncode == 0, err

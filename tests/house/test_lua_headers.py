@@ -28,6 +28,7 @@ WRAPPERS: dict[str, Callable[..., Any]] = {
     "sweep": queue.sweep,
     "promote": queue.promote,
     "heartbeat": queue.heartbeat,
+    "knock": queue.knock,
     "deploy": Plans.deploy,
 }
 

@@ -137,11 +137,11 @@ class Workshop:
         limit = options.pop("limit_bytes", PAYLOAD_BYTES)
         return control.start(self.store, linked.plan, input=data, limit_bytes=limit, **options).run_id
 
-    def start_many(self, linked: LinkedPlan, count: int) -> list[str]:
-        """Start runs whose input is `{"n": number}`."""
+    def start_many(self, linked: LinkedPlan, count: int, **data: Any) -> list[str]:
+        """Start runs whose input is `{"n": number}` and `data`."""
         deploy(self.store, linked.plan, source="", mode="store")
         return [
-            control.start(self.store, linked.plan, input={"n": n}, limit_bytes=PAYLOAD_BYTES).run_id
+            control.start(self.store, linked.plan, input={"n": n, **data}, limit_bytes=PAYLOAD_BYTES).run_id
             for n in range(count)
         ]
 

@@ -40,6 +40,16 @@ def test_a_run_of_another_version_is_served_from_the_store(workshop):
     assert workshop.run(new).version == new.plan.version
 
 
+def test_a_run_whose_step_has_moved_to_another_queue_since_is_served_too(workshop):
+    old = flow("greeter", {"only": Step(greet, queue="before")})
+    new = flow("greeter", {"only": Step(greet, queue="after")})
+    run_id = workshop.start(old)
+    workshop.work(new)
+
+    assert workshop.ended(run_id).result == "served"
+    assert workshop.run(new).result == "served"
+
+
 def test_what_cannot_be_served_here_is_told_once_put_off_and_served_by_another(workshop):
     old, new = two_versions()
     old = renamed(old)

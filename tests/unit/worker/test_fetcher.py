@@ -37,7 +37,7 @@ class Counter:
             self,  # type: ignore[arg-type]
             worker_id="w",
             keys=Keys("nq"),
-            queues=["q"],
+            queues=lambda: ("q",),
             register=lambda: ("heartbeat", ()),
             tokens=Tokens("w"),
             leases=Leases(threads=4, lease_ms=lease_ms),
