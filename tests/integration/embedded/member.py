@@ -25,15 +25,15 @@ def die() -> None:
 class DiesWhileStarting(EmbeddedServer):
     """Is killed between starting the server and hearing from it."""
 
-    def _start_server(self, lock: int, socket_path: Path) -> None:
-        super()._start_server(lock, socket_path)
+    def _start_server(self, lock: int, socket_path: Path, program: Path) -> None:
+        super()._start_server(lock, socket_path, program)
         die()
 
 
 class DiesBeforeStarting(EmbeddedServer):
     """Is killed when it has chosen the socket and holds the locks."""
 
-    def _start_server(self, lock: int, socket_path: Path) -> None:
+    def _start_server(self, lock: int, socket_path: Path, program: Path) -> None:
         die()
 
 

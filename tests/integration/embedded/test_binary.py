@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from engine.embedded import binary
-from engine.embedded.binary import find_server_binary
+from engine.embedded.binary import Release, find_server_binary
 from engine.embedded.server import EmbeddedServer
+from engine.embedded.writer import can_read
 from engine.errors import EmbeddedServerError
 
 
@@ -76,3 +78,36 @@ def test_a_redis_of_the_machine_serves_as_well(tmp_path, monkeypatch, debian_red
     with EmbeddedServer(tmp_path) as server:
         assert server.socket_path.exists()
         assert server.leave() is True
+
+
+def test_the_data_of_a_newer_server_are_not_touched(tmp_path, monkeypatch, debian_redis):
+    with EmbeddedServer(tmp_path):
+        written = (tmp_path / ".flowengine" / "server.version").read_text()
+    assert written.startswith("valkey 9.")
+    monkeypatch.setattr(binary, "_bundled", lambda: None)
+    log = (tmp_path / ".flowengine" / "server.log").read_text()
+
+    with pytest.raises(EmbeddedServerError) as caught:
+        EmbeddedServer(tmp_path).join()
+
+    assert re.fullmatch(
+        r"The runs in \S+ were written by Valkey 9\.\d+, and the server found here, Redis 7\.\d+, .*",
+        str(caught.value),
+    )
+    assert (tmp_path / ".flowengine" / "server.log").read_text() == log
+
+
+@pytest.mark.parametrize(
+    ("reader", "writer", "answer"),
+    [
+        (("valkey", 9, 1), ("valkey", 9, 1), True),
+        (("valkey", 9, 1), ("valkey", 8, 2), True),
+        (("valkey", 8, 2), ("valkey", 9, 1), False),
+        (("valkey", 9, 1), ("redis", 7, 2), True),
+        (("valkey", 9, 1), ("redis", 7, 4), False),
+        (("redis", 8, 0), ("valkey", 7, 2), False),
+        (("redis", 7, 0), ("redis", 7, 2), False),
+    ],
+)
+def test_a_server_reads_what_its_own_kind_wrote_before_it(reader, writer, answer):
+    assert can_read(Release(*reader), Release(*writer)) is answer
