@@ -32,7 +32,7 @@ from .fetcher import KNOCK_TTL_MS, Fetcher, Tokens
 from .leases import Leases
 from .served import ServedQueues
 from .timers import Keeper
-from .vital import Watch
+from .vital import Notice, Watch
 
 logger = logging.getLogger(__name__)
 
@@ -119,8 +119,10 @@ class WorkerProcess:
         self._keeper = self._new_keeper(of_others)
         of_keeper.over(self._keeper)
         of_others.over(self._fetcher, self._committer)
+        notice = Notice()
         for thread in (self._fetcher, self._committer, self._keeper):
             thread.died = self._report_death
+            thread.notice = notice
         self._worker = Worker(self._broker, worker_threads=limits.threads, worker_timeout=_WORKER_TIMEOUT_MS)
 
     @property

@@ -21,6 +21,28 @@ _LONGEST_PAUSE_S: Final = 2.0
 _SHORTEST_PATIENCE_MS: Final = 3_000
 
 
+class Notice:
+    """Says that the store does not answer, and that it answers again: once for all threads that find out."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._cut_off: set[threading.Thread] = set()
+
+    def cut_off(self, thread: threading.Thread, error: StoreError) -> None:
+        """Note that a thread gets no answer."""
+        with self._lock:
+            if not self._cut_off:
+                logger.warning("%s; trying again until it answers", error)
+            self._cut_off.add(thread)
+
+    def back(self, thread: threading.Thread) -> None:
+        """Note that a thread was answered."""
+        with self._lock:
+            self._cut_off.discard(thread)
+            if not self._cut_off:
+                logger.info("the store answers again")
+
+
 class VitalThread(threading.Thread):
     """A thread that says regularly that it is alive.
 
@@ -28,6 +50,7 @@ class VitalThread(threading.Thread):
         beat_ms: Monotonic time of its last sign of life.
         stopping: Set when it shall come to its end.
         died: Called with a sentence where it cannot go on.
+        notice: Says that the store is away, for all threads that share it.
     """
 
     def __init__(self, name: str) -> None:
@@ -35,6 +58,7 @@ class VitalThread(threading.Thread):
         self.beat_ms = monotonic_ms()
         self.stopping = threading.Event()
         self.died: Callable[[str], None] = lambda _why: None
+        self.notice = Notice()
 
     def run(self) -> None:
         """Work, and say so where that ends by an exception: the others may die of the same fault."""
@@ -95,7 +119,7 @@ class Watch:
 
 
 class Outage:
-    """What one thread knows of a store that does not answer: it says so once, and waits longer each time."""
+    """What one thread knows of a store that does not answer: it waits longer each time."""
 
     def __init__(self, owner: VitalThread) -> None:
         self._owner = owner
@@ -109,7 +133,7 @@ class Outage:
     def failed(self, error: StoreError) -> None:
         """Note a failed call and wait a while, or until the thread shall stop."""
         if not self.is_on:
-            logger.warning("%s; trying again until it answers", error)
+            self._owner.notice.cut_off(self._owner, error)
         self._pause_s = min(_LONGEST_PAUSE_S, max(_FIRST_PAUSE_S, self._pause_s * 2))
         until_ms = monotonic_ms() + self._pause_s * 1000
         while monotonic_ms() < until_ms:
@@ -123,5 +147,5 @@ class Outage:
     def succeeded(self) -> None:
         """Note a call that was answered."""
         if self.is_on:
-            logger.info("the store answers again")
+            self._owner.notice.back(self._owner)
             self._pause_s = 0.0

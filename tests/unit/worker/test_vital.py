@@ -7,7 +7,8 @@ import threading
 import pytest
 
 from engine.clock import monotonic_ms
-from engine.worker.vital import VitalThread, Watch
+from engine.errors import StoreUnavailable
+from engine.worker.vital import Notice, VitalThread, Watch
 
 LEASE_MS = 20_000
 
@@ -94,3 +95,16 @@ def test_the_others_are_given_time_after_everybody_was_held_up(watch, waiter, sa
     watch._back_since_ms -= LEASE_MS / 2 + 1
     watch.look()
     assert len(said) == 1
+
+
+def test_an_outage_is_told_once_however_many_threads_find_out(caplog):
+    caplog.set_level("INFO")
+    notice = Notice()
+    threads = [VitalThread(name) for name in ("one", "two")]
+    for _ in range(2):
+        for thread in threads:
+            notice.cut_off(thread, StoreUnavailable("it is away"))
+    notice.back(threads[0])
+    assert [record.message for record in caplog.records] == ["it is away; trying again until it answers"]
+    notice.back(threads[1])
+    assert [record.message for record in caplog.records][1:] == ["the store answers again"]
