@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,11 @@ from .model import (
 )
 from .value import KINDS
 
+#: How alike a name and one of its section have to be to be called a slip, and how alike two whole
+#: names; as difflib counts, from 0 to 1.
+_LIKE = 0.65
+_NEARLY_SAME = 0.85
+
 FILE_NAME = "flowengine.toml"
 ENV_PREFIX = "FLOWENGINE_"
 
@@ -31,7 +36,7 @@ _SERVER_PARTS = tuple(f"redis.{part}" for part in ("host", "port", "db", "userna
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """A value as it was found; of two with one name the higher rank wins."""
+    """A value and where it was found; of two with one name the higher rank wins."""
 
     value: object
     origin: str
@@ -53,13 +58,13 @@ def load_settings(
     """
     given: dict[str, _Given] = {}
     for rank, source in enumerate((_from_file(root), _from_environ(environ), _from_flags(flags or {}))):
-        given.update({name: _Given(value, origin, rank) for name, value, origin in source})
-    given = _one_server(given)
+        for name, raw, origin in source:
+            # Read also where a higher source has the say: a mistake is best told before that one goes away.
+            given[name] = _Given(KINDS[name].read(raw, f"{name} ({origin})"), origin, rank)
     sections: dict[str, dict[str, Any]] = {}
-    for name, one in given.items():
+    for name, one in _one_server(given).items():
         section, _, rest = name.partition(".")
-        value = KINDS[name].read(one.value, f"{name} ({one.origin})")
-        sections.setdefault(section, {})[rest.replace(".", "_") + KINDS[name].suffix] = value
+        sections.setdefault(section, {})[rest.replace(".", "_") + KINDS[name].suffix] = one.value
     return Settings(
         queue=QueueSettings(**sections.get("queue", {})),
         redis=_redis(sections.get("redis", {})),
@@ -125,15 +130,27 @@ def _flatten(table: Mapping[str, object], above: str) -> Iterator[tuple[str, obj
             yield name, value
 
 
-def _unknown(what: str, name: str, known: Mapping[str, object]) -> SettingsError:
-    """An unknown name, with the known one that is most like it, if one is."""
+def _unknown(what: str, name: str, known: Iterable[str]) -> SettingsError:
+    """An unknown name, with the known one that is surely meant, if one is."""
+    meant = _meant(name, known)
+    hint = f"Did you mean `{meant}`?" if meant else "docs/settings.md lists the settings."
+    return SettingsError(f"Unknown {what}. {hint}")
+
+
+def _meant(name: str, known: Iterable[str]) -> str | None:
+    """The name of the same section that is like this one, or the one that is nearly the same as a whole."""
     import difflib
 
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
-    # A right name in a wrong or missing section.
-    near = near or [other for other in known if other.rpartition(".")[2] == name.rpartition(".")[2]]
-    hint = f"Did you mean `{near[0]}`?" if len(near) == 1 else "docs/settings.md lists the settings."
-    return SettingsError(f"Unknown {what}. {hint}")
+    section, dot, rest = name.partition(".")
+    in_section = {one.partition(".")[2]: one for one in known if dot and one.startswith(f"{section}.")}
+    if near := difflib.get_close_matches(rest, in_section, n=1, cutoff=_LIKE):
+        return in_section[near[0]]
+    # The prefix that all variables share would make all of them alike.
+    wholes = {one.removeprefix(ENV_PREFIX): one for one in known}
+    if near := difflib.get_close_matches(name.removeprefix(ENV_PREFIX), wholes, n=1, cutoff=_NEARLY_SAME):
+        return wholes[near[0]]
+    without_section = [one for one in known if one.endswith(f".{name}")]
+    return without_section[0] if len(without_section) == 1 else None
 
 
 def _one_server(given: Mapping[str, _Given]) -> dict[str, _Given]:

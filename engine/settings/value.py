@@ -5,11 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from engine.errors import SettingsError
 
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
+
+#: What may follow the `?` of a URL, and what it looks like. All else is the engine's own affair.
+_QUERY = {"db": "[0-9]{1,6}", "username": ".+", "password": ".*"}
+_TLS_QUERY = {
+    "ssl_ca_certs": ".+",
+    "ssl_ca_path": ".+",
+    "ssl_certfile": ".+",
+    "ssl_keyfile": ".+",
+    "ssl_cert_reqs": "none|optional|required",
+    "ssl_check_hostname": "(?i:true|false|yes|no|1|0)",
+}
+
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 #: Turns a value into what the dataclass holds; the second argument names it in messages.
@@ -17,8 +29,10 @@ Reader = Callable[[object, str], object]
 
 
 def _text(value: object, where: str) -> str:
-    if not isinstance(value, str) or not value:
-        raise SettingsError(f"{where}: {value!r} is not a text.")
+    if not isinstance(value, str):
+        raise SettingsError(f"{where}: {value!r} is not a text; write it in quotes.")
+    if not value:
+        raise SettingsError(f"{where}: this is empty; give it a value, or leave it out.")
     return value
 
 
@@ -67,6 +81,7 @@ def _duration(least_ms: int) -> Reader:
 
 
 def _redis_url(value: object, where: str) -> str:
+    """A URL whose every part the driver understands; it is never repeated, since it may hold a password."""
     url = _secret(value, where)
     try:
         parts = urlsplit(url)
@@ -74,16 +89,38 @@ def _redis_url(value: object, where: str) -> str:
         is_good = parts.scheme in _REDIS_SCHEMES and is_complete and parts.port != 0
     except ValueError:
         is_good = False
-    if not is_good:
-        # The value is not repeated: it may hold a password.
+    if not is_good or parts.fragment:
         raise SettingsError(
             f"{where}: this is not the URL of a Redis server; "
             f"write redis://host:6379/0, rediss://host:6379/0 or unix:///path/to/socket."
         )
+    if parts.scheme != "unix" and not re.fullmatch(r"/?|/[0-9]{1,6}", parts.path):
+        raise SettingsError(
+            f"{where}: what follows the server in the URL is not the number of a database; "
+            f"write redis://host:6379/0."
+        )
+    _check_query(parts, where)
     return url
 
 
+def _check_query(parts: SplitResult, where: str) -> None:
+    allowed = _QUERY | (_TLS_QUERY if parts.scheme == "rediss" else {})
+    seen = set()
+    for key, text in parse_qsl(parts.query, keep_blank_values=True):
+        if key not in allowed:
+            raise SettingsError(
+                f"{where}: the URL cannot set `{key}`; after the `?` it may have {', '.join(allowed)}."
+            )
+        if key in seen or not re.fullmatch(allowed[key], text):
+            raise SettingsError(f"{where}: the URL has a wrong value for `{key}`, or several.")
+        seen.add(key)
+
+
 def _key_prefix(value: object, where: str) -> str:
+    if value == "":
+        raise SettingsError(
+            f"{where}: a prefix is the first part of every key, so it cannot be empty; the usual one is `nq`."
+        )
     prefix = _text(value, where)
     plain = r"[A-Za-z0-9_.-]+"
     if len(prefix) > 64 or not re.fullmatch(rf"{plain}(:{plain})*|\{{{plain}\}}", prefix):

@@ -127,6 +127,7 @@ def test_a_value_of_a_wrong_type_in_the_file_is_refused(tmp_path, text):
         ("[worker]\nthread = 1", "worker.thread", "worker.threads"),
         ("[redis]\nulr = 'x'", "redis.ulr", "redis.url"),
         ("[limit]\npayload_bytes = 1", "limit.payload_bytes", "limits.payload_bytes"),
+        ("[event_store]\nmax_len = 1", "event_store.max_len", "event_store.trim.max_len"),
         ("lease = '1s'", "lease", "worker.lease"),
     ],
 )
@@ -137,8 +138,30 @@ def test_an_unknown_setting_of_the_file_is_an_error_with_a_suggestion(tmp_path, 
     assert message.endswith(f"Did you mean `{hint}`?")
 
 
-def test_an_unknown_setting_that_is_like_no_other_points_to_the_document(tmp_path):
-    assert refusal(project(tmp_path, "[xyz]\n")).endswith("docs/settings.md lists the settings.")
+@pytest.mark.parametrize("text", ["[xyz]", "[monitor]\nport = 1", "[worker]\nurl = 'x'"])
+def test_an_unknown_setting_that_is_like_no_other_points_to_the_document(tmp_path, text):
+    assert refusal(project(tmp_path, text)).endswith("docs/settings.md lists the settings.")
+
+
+def test_an_unknown_variable_that_shares_only_the_prefix_points_to_the_document():
+    message = refusal(environ={"FLOWENGINE_MONITOR_PORT": "1"})
+
+    assert message.endswith("docs/settings.md lists the settings.")
+
+
+def test_a_wrong_value_of_the_file_is_told_though_the_environment_overrides_it(tmp_path):
+    root = project(tmp_path, "[worker]\nthreads = 0\n")
+
+    message = refusal(root, environ={"FLOWENGINE_WORKER_THREADS": "3"})
+
+    assert "flowengine.toml): 0 is not between 1 and 1000." in message
+
+
+def test_an_empty_text_is_called_empty_and_a_prefix_is_explained(tmp_path):
+    empty = refusal(project(tmp_path, "[redis]\nprefix = ''\n"))
+    assert "a prefix is the first part of every key, so it cannot be empty" in empty
+    assert "this is empty" in refusal(project(tmp_path, "[queue]\ndir = ''\n"))
+    assert "1 is not a text" in refusal(project(tmp_path, "[redis]\nprefix = 1\n"))
 
 
 def test_an_unknown_variable_is_an_error_with_a_suggestion():
@@ -183,6 +206,9 @@ def test_a_file_that_cannot_be_read_is_an_error(tmp_path):
         "unix:///tmp/s",
         "unix:///tmp/s?db=1",
         "redis://[::1]:1",
+        "redis://h/",
+        "redis://h?username=u&password=p%26",
+        "rediss://h/0?ssl_cert_reqs=none&ssl_ca_certs=/etc/ca.pem",
     ],
 )
 def test_urls_of_redis_are_taken_as_they_are(url):
@@ -197,6 +223,31 @@ def test_urls_of_redis_are_taken_as_they_are(url):
 )
 def test_other_urls_are_refused_without_being_repeated(url):
     assert "is not the URL of a Redis server" in refusal(environ={"FLOWENGINE_REDIS_URL": url})
+
+
+@pytest.mark.parametrize("url", ["redis://h/abc", "redis://h/0/1", "rediss://h/-1", "redis://h/%30"])
+def test_a_database_that_is_no_number_is_refused(url):
+    assert "is not the number of a database" in refusal(environ={"FLOWENGINE_REDIS_URL": url})
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["foo", "socket_timeout", "protocol", "decode_responses", "ssl_cert_reqs", "retry_on_timeout", "host"],
+)
+def test_a_url_sets_nothing_that_is_the_engines_own_affair(key):
+    message = refusal(flags={"redis.url": f"redis://:secret@h/0?{key}=1"})
+
+    assert message.startswith(f"redis.url (command line): the URL cannot set `{key}`; ")
+    assert "secret" not in message
+
+
+@pytest.mark.parametrize(
+    "query", ["db=x", "db=", "db=1&db=2", "ssl_cert_reqs=perhaps", "ssl_check_hostname=5"]
+)
+def test_a_wrong_value_in_the_query_of_a_url_is_refused(query):
+    message = refusal(flags={"redis.url": f"rediss://h/0?{query}"})
+
+    assert f"wrong value for `{query.partition('=')[0]}`" in message
 
 
 def test_host_and_the_like_make_a_url():
