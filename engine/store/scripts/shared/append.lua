@@ -17,17 +17,21 @@ local function civil(days)
   return yoe + era * 400 + (month <= 2 and 1 or 0), month, doy - math.floor((153 * mp + 2) / 5) + 1
 end
 
-local date_of, date = nil, nil
+local date_of, date, last_of, last = nil, nil, nil, nil
 
+-- A time as ISO 8601. The events of one call are often of one millisecond, and always of one day.
 local function iso(ms)
+  if ms == last_of then return last end
   local seconds = math.floor(ms / 1000)
   local days = math.floor(seconds / 86400)
   if days ~= date_of then
     date_of, date = days, string.format('%04d-%02d-%02d', civil(days))
   end
   local rest = seconds - days * 86400
-  return string.format('%sT%02d:%02d:%02d.%03dZ', date, math.floor(rest / 3600), math.floor(rest % 3600 / 60),
+  last_of = ms
+  last = string.format('%sT%02d:%02d:%02d.%03dZ', date, math.floor(rest / 3600), math.floor(rest % 3600 / 60),
     rest % 60, ms - seconds * 1000)
+  return last
 end
 
 -- The JSON that other programs read on the channel: ids and numbers joined to bytes that Python encoded.
