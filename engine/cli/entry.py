@@ -9,6 +9,7 @@ from typing import Any, Final, NoReturn
 import click
 
 from .failure import BUG, INTERRUPTED, report
+from .interrupt import raised
 from .output import tolerate_narrow_encodings
 
 #: Command → its one-line help. The module that holds it has the same name. The help
@@ -76,7 +77,10 @@ def run_command(arguments: list[str]) -> int:
         The exit code.
     """
     try:
-        answer: Any = flowengine.main(arguments or ["--help"], prog_name="flowengine", standalone_mode=False)
+        with raised():
+            answer: Any = flowengine.main(
+                arguments or ["--help"], prog_name="flowengine", standalone_mode=False
+            )
     except click.Abort:
         return INTERRUPTED
     except KeyboardInterrupt:

@@ -6,7 +6,6 @@ import sys
 
 import click
 
-from engine.app import open_store
 from engine.events.codec import to_envelope
 from engine.store.index import RunIndex
 from engine.store.log import EventLog
@@ -28,7 +27,7 @@ def command(run: str, redis_url: str | None, style: str) -> None:
     each event is a JSON object on a line of its own.
     """
     project = open_project(redis_url=redis_url)
-    with open_store(project.settings, project.root) as store:
+    with project.open_store() as store:
         index = RunIndex(store)
         summary = index.get(index.find(run))
         events = EventLog(store).read_all(summary.run_id)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Sequence
+import shlex
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -14,6 +16,10 @@ from engine.declare.discover import find_project
 from engine.settings import Settings, load_settings
 
 from .failure import UsageError
+from .interrupt import held_back
+
+if TYPE_CHECKING:
+    from engine.store.connection import Store
 
 #: Folder that the embedded server keeps in a project; it marks one that has nothing else.
 _STORE_FOLDER: Final = ".flowengine"
@@ -36,13 +42,46 @@ class Project:
     settings: Settings
     flagged_url: str | None
 
-    def command(self, words: str) -> str:
-        """A command line that works from here on the same store, for messages."""
-        if self.flagged_url is None:
-            return f"flowengine {words}"
-        # A message may end up in a log: a password is left for the reader to fill in.
-        address = self.settings.redis.address
-        return f"flowengine {words} --redis-url {address if _HIDDEN in address else self.flagged_url}"
+    @contextlib.contextmanager
+    def open_store(self) -> Iterator[Store]:
+        """The store, for as long as the block lasts.
+
+        Signals wait while it is opened and closed: a process that ends between the two halves
+        of joining or leaving its own server would leave that without members, for ever.
+        """
+        from engine.app import open_store
+
+        stack = contextlib.ExitStack()
+        try:
+            with held_back():
+                store = stack.enter_context(open_store(self.settings, self.root))
+            yield store
+        finally:
+            with held_back():
+                stack.close()
+
+    def command(self, words: str, *, file: Path | None = None) -> str:
+        """A command line that works from here on the same store, for messages.
+
+        Args:
+            words: The command and its arguments.
+            file: A last argument that is a file, named from here.
+        """
+        options = ""
+        if self.flagged_url is not None:
+            # A message may end up in a log: a password is left for the reader to fill in.
+            address = self.settings.redis.address
+            options = f" --redis-url {address if _HIDDEN in address else self.flagged_url}"
+        return self.here(words, file=file, options=options)
+
+    def here(self, words: str, *, file: Path | None = None, options: str = "") -> str:
+        """A command line that works from here on the same project, for messages."""
+        root = self.root.resolve()
+        if (_find_root(None) or Path.cwd()).resolve() == root:
+            place = f" {shlex.quote(str(file))}" if file else ""
+            return f"flowengine {words}{place}{options}"
+        place = f" {shlex.quote(str(_from(root, file.resolve())))}" if file else ""
+        return f"(cd {shlex.quote(str(root))} && flowengine {words}{place}{options})"
 
 
 def open_project(
@@ -123,3 +162,7 @@ def _find_root(near: Path | None) -> Path | None:
         folder = (near if near.is_dir() else near.parent).absolute()
         return find_project(folder) or (folder.parent if folder.name == "flows" else folder)
     return next((folder for folder in (here, *here.parents) if (folder / _STORE_FOLDER).is_dir()), None)
+
+
+def _from(root: Path, path: Path) -> Path:
+    return path.relative_to(root) if path.is_relative_to(root) else path

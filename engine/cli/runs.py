@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import click
 
-from engine.app import open_store
 from engine.clock import now_ms
 from engine.events.codec import format_ts
 from engine.events.state import FAILED, FAILING, STATUSES
@@ -33,7 +32,7 @@ _MOST: Final = 1_000
 def command(flow: str | None, status: str | None, limit: int, redis_url: str | None, style: str) -> None:
     """List runs, the newest first."""
     project = open_project(redis_url=redis_url)
-    with open_store(project.settings, project.root) as store:
+    with project.open_store() as store:
         found = RunIndex(store).list(flow=flow, status=status, limit=limit)
     if style == "json":
         print_json([to_dict(summary) for summary in found])

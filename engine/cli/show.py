@@ -7,7 +7,6 @@ from typing import Final
 
 import click
 
-from engine.app import open_store
 from engine.clock import now_ms
 from engine.compile.plan import Plan
 from engine.events.fold import Activation, RunState
@@ -41,7 +40,7 @@ def command(run: str, redis_url: str | None, style: str) -> None:
     RUN is a run's id, or so much of its beginning that only one run fits.
     """
     project = open_project(redis_url=redis_url)
-    with open_store(project.settings, project.root) as store:
+    with project.open_store() as store:
         state, plan = read_run(store, run)
     if style == "json":
         print_json(to_dict(state, plan))

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from engine.cli.interrupt import Interrupts
+from engine.cli.interrupt import Interrupts, held_back, raised
 
 
 def test_the_first_signal_asks_and_the_second_leaves():
@@ -24,3 +24,65 @@ def test_sigterm_asks_too():
     with Interrupts().caught() as interrupts:
         os.kill(os.getpid(), signal.SIGTERM)
         assert interrupts.is_asked
+
+
+def test_a_closed_terminal_that_says_so_twice_asks_once():
+    with Interrupts().caught() as interrupts:
+        signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(signal.SIGHUP)
+        assert interrupts.is_asked
+
+
+def test_a_signal_that_was_ignored_before_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupts().caught() as interrupts, raised():
+            signal.raise_signal(signal.SIGHUP)
+            assert not interrupts.is_asked
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_around_a_command_leaves_its_blocks_in_order(number):
+    left = []
+
+    def command():
+        try:
+            signal.raise_signal(number)
+        finally:
+            left.append("inner")
+            signal.raise_signal(signal.SIGHUP)
+            left.append("outer")
+
+    with pytest.raises(KeyboardInterrupt), raised():
+        command()
+    assert left == ["inner", "outer"]
+
+
+def test_a_signal_that_is_held_back_counts_at_the_end_of_the_block():
+    done = []
+
+    def command():
+        with held_back():
+            signal.raise_signal(signal.SIGTERM)
+            done.append("block")
+        done.append("after")
+
+    with pytest.raises(KeyboardInterrupt), raised():
+        command()
+    assert done == ["block"]
+
+
+def test_a_second_signal_is_not_held_back():
+    done = []
+
+    def command():
+        with held_back():
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
+            done.append("block")
+
+    with pytest.raises(KeyboardInterrupt), raised():
+        command()
+    assert done == []
