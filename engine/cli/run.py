@@ -8,23 +8,21 @@ from collections.abc import Sequence
 
 import click
 
-from engine.app import open_store
 from engine.compile.build import Built
 from engine.compile.plan import Plan
 from engine.control.deploy import deploy, plan_in_force
 from engine.control.start import start
 from engine.store.connection import Store
 from engine.store.index import RunIndex
-from engine.store.workers import Workers
 
 from .failure import UsageError
 from .found import pinned_plan
 from .inputs import read_input
 from .output import say, to_json
 from .project import Project, open_project, output_option, redis_option
-from .rows import in_order
 from .session import Request, Session
 from .target import as_file, declared, unknown_flow
+from .watch import first_unserved, unserved_sentence
 
 
 @click.command("run")
@@ -68,7 +66,7 @@ def command(
     if built is None and (works or project.settings.redis.is_embedded):
         raise unknown_flow(flow, project)
     # Only the result goes to stdout: what handlers print joins the rest on stderr.
-    with contextlib.redirect_stdout(sys.stderr), open_store(project.settings, project.root) as store:
+    with contextlib.redirect_stdout(sys.stderr), project.open_store() as store:
         for warning in store.warnings:
             say(warning)
         return _run(request, project, store, built)
@@ -77,7 +75,7 @@ def command(
 def _run(request: Request, project: Project, store: Store, built: Built | None) -> int:
     plan = _plan(request.target, project, store, built)
     if request.is_detached and project.settings.redis.is_embedded:
-        _refuse_without_worker(store, plan)
+        _refuse_without_worker(project, store, plan)
     limit_bytes = project.settings.limits.payload_bytes
     started = start(store, plan, input=request.value, limit_bytes=limit_bytes, key=request.key)
     if not started.is_new:
@@ -85,7 +83,7 @@ def _run(request: Request, project: Project, store: Store, built: Built | None) 
         first = RunIndex(store).get(started.run_id)
         plan = pinned_plan(store, first.flow, first.version)
     if request.is_detached:
-        return _leave(request, project, plan, started.run_id)
+        return _leave(request, project, store, plan, started.run_id)
     session = Session(request, project, store, plan, built if request.works else None)
     return session.follow(started.run_id)
 
@@ -101,17 +99,20 @@ def _plan(target: str, project: Project, store: Store, built: Built | None) -> P
     return plan
 
 
-def _refuse_without_worker(store: Store, plan: Plan) -> None:
-    workers = Workers(store)
-    unserved = [name for name in in_order(plan) if not workers.serving(plan.steps[name].queue)]
-    if unserved:
+def _refuse_without_worker(project: Project, store: Store, plan: Plan) -> None:
+    step = first_unserved(store, plan)
+    if step is not None:
         raise UsageError(
-            f"--detach: no live worker serves step `{unserved[0]}` of flow `{plan.flow}`, so nobody would do "
-            "the work; start `flowengine worker` in another terminal first, or leave --detach out"
+            f"--detach: no live worker serves step `{step}` of flow `{plan.flow}`, so nobody would do "
+            f"the work; start `{project.command('worker')}` in another terminal first, or leave --detach out"
         )
 
 
-def _leave(request: Request, project: Project, plan: Plan, run_id: str) -> int:
+def _leave(request: Request, project: Project, store: Store, plan: Plan, run_id: str) -> int:
+    step = first_unserved(store, plan)
+    if step is not None:
+        advice = project.command("worker", file=as_file(request.target))
+        say(unserved_sentence(step, plan.steps[step].queue, advice=advice))
     if request.is_json:
         told = {"runId": run_id, "flow": plan.flow, "version": plan.version, "status": "running"}
         click.echo(to_json(told), file=request.stdout)

@@ -166,8 +166,7 @@ class Session:
         return f"run {run_id} is not over\ngo on with: {self._worker_command()}\n{see}"
 
     def _worker_command(self) -> str:
-        target = self._request.target
-        return self._project.command("worker" if as_file(target) is None else f"worker {target}")
+        return self._project.command("worker", file=as_file(self._request.target))
 
 
 def _stopping(running: int, grace_ms: int) -> str:

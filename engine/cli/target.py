@@ -54,15 +54,18 @@ def declared(target: str, project: Project, *, imports: bool) -> Built | None:
     Raises:
         Exit: It has mistakes; they have been printed on stderr.
     """
-    path = as_file(target) or find_flow(project.root, project.settings.queue.dir, target)
-    if path is None:
+    path = as_file(target)
+    # Files that declare the same name are built together: all are refused, since nobody
+    # can tell which one is meant.
+    paths = find_flow(project.root, project.settings.queue.dir, target) if path is None else [path]
+    if not paths:
         return None
-    built = build([path], root=project.root, import_handlers=imports)
-    refuse_unsound(built)
+    built = build(paths, root=project.root, import_handlers=imports)
+    refuse_unsound(built, project)
     return built
 
 
-def refuse_unsound(built: Built) -> None:
+def refuse_unsound(built: Built, project: Project) -> None:
     """Print what is wrong with declarations; warnings in one line, since nothing is refused for them.
 
     Raises:
@@ -74,7 +77,7 @@ def refuse_unsound(built: Built) -> None:
         raise click.exceptions.Exit(FAILED)
     _, warnings = count_of_each(built.diagnostics)
     if warnings:
-        say(f"{count_of(warnings, 'warning')}: `flowengine validate` shows more")
+        say(f"{count_of(warnings, 'warning')}: `{project.here('validate')}` shows more")
 
 
 def unknown_flow(target: str, project: Project) -> FlowNotFound:

@@ -18,6 +18,7 @@ from engine.store.workers import Workers
 
 from .interrupt import Interrupts
 from .output import format_duration
+from .rows import in_order
 
 #: How long one look at the log waits; the view is drawn anew after each.
 TICK_MS: Final = 200
@@ -140,10 +141,18 @@ class Unserved:
             queue = self._plan.steps[step].queue
             if not self._workers.serving(queue):
                 self._told.add(step)
-                self._view.note(
-                    f"step `{step}` waits in queue `{queue}`, which no live worker serves; "
-                    f"start one with: {self._advice}"
-                )
+                self._view.note(unserved_sentence(step, queue, advice=self._advice))
+
+
+def first_unserved(store: Store, plan: Plan) -> str | None:
+    """The first step of a plan, as a reader expects them, whose queue no live worker serves."""
+    served = {queue for worker in Workers(store).list() for queue in worker.queues}
+    return next((step for step in in_order(plan) if plan.steps[step].queue not in served), None)
+
+
+def unserved_sentence(step: str, queue: str, *, advice: str) -> str:
+    """What to say of a step that nobody serves."""
+    return f"no live worker serves step `{step}` (queue `{queue}`); start one with: {advice}"
 
 
 def follow(watcher: Watcher, interrupts: Interrupts, *, between: Callable[[], None]) -> None:

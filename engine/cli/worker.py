@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from engine.app import open_store, open_worker
+from engine.app import open_worker
 from engine.compile.build import Built, build
 from engine.control.deploy import deploy
 from engine.logs import configure_logs
@@ -34,15 +34,15 @@ _LOOK_S: Final = 0.1
 def command(paths: tuple[Path, ...], threads: int | None, redis_url: str | None) -> int:
     """Serve the flows of the project until it is stopped.
 
-    PATH is a file or a folder; without one, all flows of the project are served. Ctrl-C
-    or SIGTERM lets running steps end; a second one leaves at once.
+    PATH is a file or a folder; without one, all flows of the project are served. Ctrl-C,
+    SIGTERM or SIGHUP lets running steps end; a second one leaves at once.
     """
     near = paths[0] if paths else None
     project = open_project(near=near, redis_url=redis_url, threads=threads)
     built = build(declaration_paths(project, paths), root=project.root, import_handlers=True)
-    refuse_unsound(built)
+    refuse_unsound(built, project)
     configure_logs()
-    with open_store(project.settings, project.root) as store:
+    with project.open_store() as store:
         for warning in store.warnings:
             say(warning)
         later = serve(store, built)

@@ -52,15 +52,12 @@ def find_project(start: Path) -> Path | None:
     return None
 
 
-def find_flow(root: Path, flows_dir: str, name: str) -> Path | None:
-    """The file that declares the flow `name`, or None.
+def find_flow(root: Path, flows_dir: str, name: str) -> list[Path]:
+    """The files that declare the flow `name`: one, unless there is none or a mistake.
 
-    Reads no more than it must: the file of the same name first, and of most files
-    only the line with the flow's name.
+    Reads no more than it must: of most files only the line with the flow's name.
     """
-    candidates = list(_flow_files_in(root / flows_dir))
-    candidates.sort(key=lambda path: path.stem != name)
-    return next((path for path in candidates if _name_in(path) == name), None)
+    return [path for path in _flow_files_in(root / flows_dir) if _name_in(path) == name]
 
 
 def discover(paths: Sequence[Path]) -> tuple[tuple[FlowFile, ...], tuple[Diagnostic, ...]]:

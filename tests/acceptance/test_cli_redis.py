@@ -59,7 +59,7 @@ def test_a_step_that_nobody_serves_is_named_and_ctrl_c_detaches(project):
         while "no live worker serves" not in line:
             line = process.stderr.readline()
             assert process.poll() is None
-        assert "step `take` waits in queue `shop.take`" in line
+        assert "step `take` (queue `shop.take`)" in line
         assert line.rstrip().endswith("start one with: flowengine worker flows/shop.yaml")
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=LIMIT_S)
@@ -70,6 +70,15 @@ def test_a_step_that_nobody_serves_is_named_and_ctrl_c_detaches(project):
     with started_worker(project) as worker:
         wait_until(lambda: project.json("show", run["runId"])["result"] == {"shipped": 2}, timeout_s=LIMIT_S)
         stopped(worker)
+
+
+def test_a_detached_run_that_nobody_serves_is_recorded_and_says_how_to_get_it_done(project):
+    done = project.run("run", "flows/shop.yaml", "--detach", "-o", "json")
+    assert done.returncode == 0
+    assert project.json("show", json.loads(done.stdout)["runId"])["status"] == "running"
+    [note] = done.stderr.splitlines()
+    assert note.startswith("no live worker serves step `take` (queue `shop.take`)")
+    assert note.endswith("start one with: flowengine worker flows/shop.yaml")
 
 
 def test_this_process_works_where_it_is_told_to(project):

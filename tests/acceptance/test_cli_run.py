@@ -109,6 +109,29 @@ def test_a_file_may_lie_outside_of_the_working_directory(project, tmp_path_facto
     assert (elsewhere.root / ".flowengine").is_dir()
 
 
+def test_advice_given_outside_of_the_project_works_there(project, tmp_path_factory):
+    root, project.root = project.root, tmp_path_factory.mktemp("nowhere")
+    flow = str(root / "flows" / "shop.yaml")
+    done = project.run("run", flow, "--detach")
+    assert f"start `(cd {root} && flowengine worker)` in another terminal first" in done.stderr
+    with project.start("run", flow, "-i", f"gate={root}/gate") as process:
+        project.wait_for_file(str(root / "gate.begun"))
+        process.send_signal(signal.SIGINT)
+        project.write(str(root / "gate"), "")
+        _, err = process.communicate(timeout=LIMIT_S)
+    assert f"go on with: (cd {root} && flowengine worker flows/shop.yaml)" in err
+    assert f"see it with: (cd {root} && flowengine show " in err
+
+
+def test_a_name_that_two_files_declare_is_refused_as_validate_refuses_it(project):
+    project.write("flows/other.yaml", (project.root / "flows/shop.yaml").read_text())
+    done = project.run("run", "shop")
+    assert done.returncode == 1
+    assert "error[FE410]: flow `shop` is declared in two files" in done.stderr
+    assert done.stderr == project.run("validate").stdout
+    assert project.run("run", "flows/shop.yaml").returncode == 0
+
+
 def test_a_key_starts_only_one_run(project):
     first = project.json("run", "shop", "--key", "k1", "-i", "n=1")
     second = project.json("run", "shop", "--key", "k1", "-i", "n=2")

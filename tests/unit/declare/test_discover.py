@@ -112,5 +112,12 @@ def test_the_file_of_a_flow_is_found_by_its_name(project, name, text):
     write(project / "flows" / "order.yaml", "flow: other\n")
     write(project / "flows" / "broken.yaml", "flow: [\n")
     file = write(project / "flows" / name, text)
-    assert find_flow(project, "flows", "order") == file
-    assert find_flow(project, "flows", "nothing") is None
+    assert find_flow(project, "flows", "order") == [file]
+    assert find_flow(project, "flows", "nothing") == []
+
+
+def test_every_file_that_declares_the_name_is_found(project):
+    names = ("a.yaml", "order.yaml", "sub/b.toml")
+    for name in names:
+        write(project / "flows" / name, 'flow = "order"\n' if name.endswith("toml") else "flow: order\n")
+    assert find_flow(project, "flows", "order") == [project / "flows" / name for name in names]
