@@ -12,11 +12,13 @@ from typing import Any, Final
 import hiredis
 import redis
 from redis.backoff import ExponentialBackoff, NoBackoff
+from redis.exceptions import AuthenticationError, BusyLoadingError, InvalidResponse, NoPermissionError
 from redis.retry import Retry
 
 from engine.errors import FlowEngineError, StoreError, StoreFull, StoreUnavailable, StoreUnfit
 
 from .keys import Keys
+from .reason import why_refused, why_unreached
 from .script import NAMES, Script, assemble
 
 #: Seconds until a command without an answer counts as lost.
@@ -46,25 +48,37 @@ _pack: Final[Callable[[tuple[Any, ...]], bytes]] = hiredis.pack_command
 Call = tuple[str, Sequence[Any]]
 
 
-def translate(error: redis.RedisError, address: str) -> StoreError:
-    """The engine's error for one of the driver's."""
+def translate(error: redis.RedisError | OSError, address: str) -> StoreError:
+    """The engine's error for one of the driver's; its sentence gives advice only where that is sure."""
+    text = str(error).strip().rstrip(".")
+    if isinstance(error, AuthenticationError | NoPermissionError):
+        why = text if isinstance(error, NoPermissionError) else why_refused(text)
+        return StoreUnfit(f"Redis at {address} refuses this user: {why}")
+    if isinstance(error, BusyLoadingError):
+        return StoreUnavailable(f"Redis at {address} cannot serve at the moment: it is loading its data")
+    if isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError):
+        return StoreUnavailable(f"Redis at {address} cannot be reached: {why_unreached(error)}")
+    return _of_answer(error, text, address)
+
+
+def _of_answer(error: redis.RedisError, text: str, address: str) -> StoreError:
     if isinstance(error, redis.exceptions.OutOfMemoryError):
         return StoreFull(
             f"Redis at {address} is out of memory and takes no new runs (running work goes on): "
             f"free memory or raise `maxmemory`"
         )
-    if isinstance(error, redis.exceptions.AuthenticationError | redis.exceptions.NoPermissionError):
-        return StoreUnfit(f"Redis at {address} refuses this user: {error}")
-    if isinstance(error, redis.ConnectionError | redis.TimeoutError):
-        return StoreUnavailable(f"Redis at {address} cannot be reached: {_reason(error)}")
-    if isinstance(error, _PASSING_ERRORS) or str(error).startswith(_PASSING):
-        return StoreUnavailable(f"Redis at {address} cannot serve writes at the moment: {_reason(error)}")
-    return StoreError(f"Redis at {address} refused a command: {error}")
-
-
-def _reason(error: Exception) -> str:
-    """What the driver says, without the address that our own sentence has."""
-    return str(error).strip().rstrip(".") or type(error).__name__
+    if isinstance(error, _PASSING_ERRORS) or text.startswith(_PASSING):
+        return StoreUnavailable(
+            f"Redis at {address} cannot serve writes at the moment: {text or type(error).__name__}"
+        )
+    if isinstance(error, InvalidResponse):
+        return StoreUnfit(
+            f"what answers at {address} does not speak as a Redis does: "
+            f"it is another program, or wants TLS (rediss://)"
+        )
+    if text == "DB index is out of range":
+        return StoreUnfit(f"Redis at {address} has no database of this number: use a lower one, such as 0")
+    return StoreError(f"Redis at {address} refused a command: {text}")
 
 
 class Store:
@@ -252,13 +266,10 @@ class Channel:
         except (redis.RedisError, OSError) as error:
             raise self._lost(error) from error
 
-    def _lost(self, error: Exception) -> StoreError:
+    def _lost(self, error: redis.RedisError | OSError) -> StoreError:
         self.close()
         self._was_lost = True
-        return translate(
-            error if isinstance(error, redis.RedisError) else redis.ConnectionError(str(error)),
-            self._store.address,
-        )
+        return translate(error, self._store.address)
 
     def _connected(self) -> Any:
         if self._connection is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from engine.errors import StoreUnfit
+from engine.errors import StoreUnavailable, StoreUnfit
 
 from .connection import Store
 
@@ -26,6 +26,7 @@ def check(store: Store) -> list[str]:
         StoreUnfit: The server is too old, may evict keys, is a replica, or holds a newer format.
         StoreUnavailable: It cannot be reached.
     """
+    _reach(store)
     with store.talking() as client:
         info: dict[str, Any] = client.info()
     _check_version(store, info)
@@ -44,6 +45,20 @@ def check(store: Store) -> list[str]:
             f"(set `appendonly yes`)"
         ]
     return []
+
+
+def _reach(store: Store) -> None:
+    """Ask once, and not again as the pool would: a server that is silent is told of after one timeout."""
+    channel = store.channel()
+    try:
+        channel.command("INFO", "server")
+    except StoreUnavailable as error:
+        if store.on_lost is not None:
+            # The server is this process's own affair.
+            raise
+        raise StoreUnavailable(f"{error}; start it, or name another one with --redis-url") from error
+    finally:
+        channel.close()
 
 
 def _check_version(store: Store, info: dict[str, Any]) -> None:

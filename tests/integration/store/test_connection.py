@@ -159,6 +159,38 @@ def test_what_is_no_address_is_said_at_once(prefix):
         Store("http://x", address="x", prefix=prefix, events_max_len=10)
 
 
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("redis://127.0.0.1:1/0", "connection refused"),
+        ("redis://no-such-host.invalid/0", "unknown host"),
+        ("unix:///nowhere/s", "there is no such file"),
+    ],
+)
+def test_why_it_cannot_be_reached_is_said_in_plain_words_and_once(prefix, url, why):
+    store = Store(url, address="there", prefix=prefix, events_max_len=10)
+    channel = store.channel()
+    for ask in (lambda: store.call("promote", 1), lambda: channel.call("promote", 1)):
+        with pytest.raises(StoreUnavailable) as caught:
+            ask()
+        assert str(caught.value) == f"Redis at there cannot be reached: {why}"
+    channel.close()
+    store.close()
+
+
+def test_a_connection_that_is_lost_in_between_is_called_closed(own_store, channel):
+    kill_others(own_store)
+    with pytest.raises(StoreUnavailable, match=r"cannot be reached: the connection was closed$"):
+        channel.command("PING")
+
+
+def test_a_database_that_the_server_does_not_have_is_said(own_url, prefix):
+    store = Store(f"{own_url}?db=999", address="here", prefix=prefix, events_max_len=10)
+    with pytest.raises(StoreUnfit, match="Redis at here has no database of this number"):
+        store.call("promote", 1)
+    store.close()
+
+
 def test_a_user_who_may_not_is_told_so(own_store, own_url, prefix):
     with own_store.talking() as client:
         client.acl_setuser("guest", enabled=True, passwords=["+pw"], commands=["+ping"])
@@ -171,7 +203,10 @@ def test_a_user_who_may_not_is_told_so(own_store, own_url, prefix):
     wrong = Store(
         own_url.replace("unix://", "unix://guest:no@"), address="here", prefix=prefix, events_max_len=10
     )
-    with pytest.raises(StoreUnfit, match="Redis at here refuses this user"), wrong.talking() as client:
+    with (
+        pytest.raises(StoreUnfit, match=r"refuses this user: wrong user name or password$"),
+        wrong.talking() as client,
+    ):
         client.ping()
     wrong.close()
 

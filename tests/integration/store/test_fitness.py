@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import socket
+import tempfile
+import threading
+from contextlib import contextmanager
+from functools import partial
+
 import pytest
 
-from engine.errors import StoreUnfit
+from engine.errors import StoreUnavailable, StoreUnfit
 from engine.store import fitness
+from engine.store.connection import Store
 
 
 def configure(store, name, value):
@@ -87,3 +94,56 @@ def test_a_server_that_is_too_old_is_refused(store, info, sentence):
 )
 def test_a_server_that_is_new_enough_passes(store, info):
     fitness._check_version(store, info)
+
+
+@contextmanager
+def listening(answer):
+    """A program that is no Redis: accepts, hands out each connection to a list, and answers if it has one."""
+    taken = []
+
+    def accept():
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            taken.append(connection)
+            if answer:
+                connection.sendall(answer)
+
+    with (
+        tempfile.TemporaryDirectory(prefix="flowengine-fit-") as folder,
+        socket.socket(socket.AF_UNIX) as listener,
+    ):
+        listener.bind(f"{folder}/s")
+        listener.listen()
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield f"unix://{folder}/s", taken
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            for connection in taken:
+                connection.close()
+
+
+def test_a_server_that_is_silent_is_asked_once_and_the_sentence_says_what_to_do(prefix, monkeypatch):
+    with listening(b"") as (url, taken):
+        store = Store(url, address="there", prefix=prefix, events_max_len=10)
+        monkeypatch.setattr(store, "channel", partial(store.channel, timeout_s=0.1))
+        with pytest.raises(StoreUnavailable) as caught:
+            fitness.check(store)
+        store.close()
+        assert len(taken) == 1
+    assert str(caught.value) == (
+        "Redis at there cannot be reached: no answer in time; start it, or name another one with --redis-url"
+    )
+
+
+def test_a_program_that_is_no_redis_is_called_so(prefix):
+    with listening(b"HTTP/1.1 400 Bad Request\r\n\r\n") as (url, _):
+        store = Store(url, address="there", prefix=prefix, events_max_len=10)
+        with pytest.raises(StoreUnfit, match="what answers at there does not speak as a Redis does"):
+            fitness.check(store)
+        store.close()
