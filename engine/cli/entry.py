@@ -10,7 +10,7 @@ import click
 
 from .failure import BUG, INTERRUPTED, report
 from .interrupt import raised
-from .output import tolerate_narrow_encodings
+from .streams import mend
 
 #: Command → its one-line help. The module that holds it has the same name. The help
 #: stands here too because importing every command for `--help` would take too long.
@@ -66,7 +66,7 @@ def flowengine() -> None:
 
 def main() -> NoReturn:
     """Run the command that the arguments ask for and leave with its exit code."""
-    tolerate_narrow_encodings()
+    mend()
     sys.exit(run_command(sys.argv[1:]))
 
 

@@ -79,10 +79,20 @@ def _is_utf8(text: str) -> bool:
 
 def _read(source: str) -> bytes:
     if source == "-":
-        return sys.stdin.buffer.read()
+        return _read_stdin()
     try:
         return Path(source).read_bytes()
     except FileNotFoundError as error:
         raise UsageError(f"--input: there is no file `{source}`") from error
     except OSError as error:
         raise UsageError(f"--input: `{source}` cannot be read ({error.strerror})") from error
+
+
+def _read_stdin() -> bytes:
+    # Python has no stream for a descriptor that was closed when it began.
+    if sys.stdin is None:
+        raise UsageError("--input -: stdin is closed")
+    try:
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise UsageError(f"--input -: stdin cannot be read ({error.strerror})") from error

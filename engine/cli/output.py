@@ -6,10 +6,8 @@ said about them to stderr.
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import sys
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
@@ -33,12 +31,6 @@ _TENTHS_UP_TO_MS: Final = 10 * _SECOND_MS
 _MINUTE_MS: Final = 60 * _SECOND_MS
 _HOUR_MS: Final = 60 * _MINUTE_MS
 _DAY_MS: Final = 24 * _HOUR_MS
-
-
-def tolerate_narrow_encodings() -> None:
-    """Let stdout write what its encoding lacks as escapes instead of failing half-way."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def wants_colour(stream: TextIO) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from collections.abc import Sequence
 
 import click
@@ -21,6 +19,7 @@ from .inputs import read_input
 from .output import say, to_json
 from .project import Project, open_project, output_option, redis_option
 from .session import Request, Session
+from .streams import result_apart
 from .target import as_file, declared, unknown_flow
 from .watch import first_unserved, unserved_sentence
 
@@ -61,15 +60,17 @@ def command(
     value = read_input(pairs, source)
     project = open_project(near=as_file(flow), redis_url=redis_url, threads=threads)
     works = worker or (project.settings.redis.is_embedded and not detach)
-    request = Request(flow, value, key, detach, works, plain, style == "json", sys.stdout)
-    built = declared(flow, project, imports=works)
-    if built is None and (works or project.settings.redis.is_embedded):
-        raise unknown_flow(flow, project)
-    # Only the result goes to stdout: what handlers print joins the rest on stderr.
-    with contextlib.redirect_stdout(sys.stderr), project.open_store() as store:
-        for warning in store.warnings:
-            say(warning)
-        return _run(request, project, store, built)
+    # Only the result goes to stdout: what handlers print, also while they are imported, joins
+    # the rest on stderr.
+    with result_apart() as stdout:
+        request = Request(flow, value, key, detach, works, plain, style == "json", stdout)
+        built = declared(flow, project, imports=works)
+        if built is None and (works or project.settings.redis.is_embedded):
+            raise unknown_flow(flow, project)
+        with project.open_store() as store:
+            for warning in store.warnings:
+                say(warning)
+            return _run(request, project, store, built)
 
 
 def _run(request: Request, project: Project, store: Store, built: Built | None) -> int:

@@ -21,6 +21,7 @@ from .interrupt import Interrupts
 from .lines import short_version
 from .output import count_of, format_duration, say, table
 from .project import Project, declaration_paths, open_project, redis_option
+from .streams import prints_optional
 from .target import refuse_unsound
 
 #: How often the process looks whether it was asked to stop.
@@ -42,7 +43,7 @@ def command(paths: tuple[Path, ...], threads: int | None, redis_url: str | None)
     built = build(declaration_paths(project, paths), root=project.root, import_handlers=True)
     refuse_unsound(built, project)
     configure_logs()
-    with project.open_store() as store:
+    with prints_optional(), project.open_store() as store:
         for warning in store.warnings:
             say(warning)
         later = serve(store, built)

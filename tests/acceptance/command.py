@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,16 +68,18 @@ class Project:
         path.write_text(text)
         return path
 
-    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str, program: Sequence[str] = COMMAND, **options: Any
+    ) -> subprocess.Popen[str]:
         env = {name: value for name, value in os.environ.items() if not name.startswith("FLOWENGINE_")}
         env |= {"PYTHONPATH": str(ROOT), "COLUMNS": "100", **self.env}
         settings = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.Popen(
-            [*COMMAND, *arguments], cwd=self.root, env=env, text=True, **(settings | options)
+            [*program, *arguments], cwd=self.root, env=env, text=True, **(settings | options)
         )
 
     def run(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        options = {} if stdin is None else {"stdin": subprocess.PIPE}
+        options: dict[str, Any] = {} if stdin is None else {"stdin": subprocess.PIPE}
         with self.start(*arguments, **options) as process:
             try:
                 out, err = process.communicate(stdin, timeout=LIMIT_S)
