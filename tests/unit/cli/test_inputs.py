@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 
 import pytest
@@ -29,6 +30,8 @@ def test_no_pair_makes_an_empty_object():
         ("a=b", "a=b"),
         ("12345678901234567890123", "12345678901234567890123"),
         ("{broken", "{broken"),
+        ("²", "²"),
+        ("-", "-"),
     ],
 )
 def test_a_value_is_json_if_it_parses_and_text_if_not(text, value):
@@ -90,3 +93,32 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
     path.write_bytes(b'"\xff"')
     with pytest.raises(UsageError, match=r"is not UTF-8 \(byte 2\)"):
         read_input([], str(path))
+
+
+AMBIGUOUS = [
+    ('{"a": 12345678901234567890123}', "the whole number 12345678901234567890123, over 64 bits"),
+    ("[[-9223372036854775809]]", "the whole number -9223372036854775809, over 64 bits"),
+    ("[1" + "0" * 250 + "]", "the whole number 1000"),
+    ('{"a": {"b": 1, "b": 2}}', 'the key "b" twice in one object'),
+    ('{"a": 1, "\\u0061": 2}', 'the key "a" twice in one object'),
+    ("[" * 1_010 + "]" * 1_010, "values nested too deeply"),
+]
+
+
+@pytest.mark.parametrize(("text", "sentence"), AMBIGUOUS)
+def test_json_that_would_not_be_kept_as_it_is_written_is_refused(tmp_path, text, sentence):
+    path = tmp_path / "in.json"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=re.escape(f"in.json` has {sentence}")) as refused:
+        read_input([], str(path))
+    assert len(str(refused.value)) < 250
+    with pytest.raises(UsageError, match=re.escape(f"-i x=…: the value has {sentence}")):
+        parse_pairs([f"x={text}"])
+
+
+@pytest.mark.parametrize("number", [-(2**63), 2**63, 2**64 - 1])
+def test_whole_numbers_of_64_bits_are_kept(tmp_path, number):
+    path = tmp_path / "in.json"
+    path.write_text(f"[{number}]")
+    assert read_input([], str(path)) == [number]
+    assert parse_value(str(number)) == number
