@@ -124,8 +124,13 @@ class StepLogger:
         """Record a line of a level, with JSON-able data.
 
         Raises:
-            PayloadError: The data is not JSON or is too large.
+            PayloadError: The data is no mapping, not JSON or too large.
         """
+        if data is not None and not isinstance(data, Mapping):
+            raise PayloadError(
+                f"the data of a log line is a mapping, not {type(data).__name__}: "
+                f'write {{"name": value}}, or put the value into the message'
+            )
         body: dict[str, Any] = {"level": level, "message": as_text(str(message))[:MAX_MESSAGE]}
         if data is not None:
             body["data"] = dict(data)

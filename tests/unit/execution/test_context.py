@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from io import StringIO
+from types import MappingProxyType
 
 import orjson
 import pytest
@@ -33,6 +34,19 @@ def test_the_run_is_known_and_the_input_of_an_entry_is_not_read_again(bench):
 
 def test_the_input_of_a_later_step_is_read():
     assert Bench(event="one").context.flow.input == {"input": "r"}
+
+
+def test_the_data_of_a_log_line_is_a_mapping(bench):
+    """Who knows `logging` writes `info("x %s", 1)`."""
+    logger = bench.context.logger
+    for data in (1, "a", [1], [("a", 1)]):
+        with pytest.raises(
+            PayloadError, match=r"the data of a log line is a mapping, not (int|str|list): write"
+        ):
+            logger.info("x %s", data)
+    logger.log("info", "x", MappingProxyType({"a": 1}))
+    [line] = lines_of(bench)
+    assert line["data"] == {"a": 1}
 
 
 def test_the_key_of_the_work_is_the_same_on_every_attempt():
