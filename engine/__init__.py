@@ -6,13 +6,11 @@ What a user's code needs stands here; everything else is the engine's own affair
 from __future__ import annotations
 
 from engine.errors import (
-    DeclarationError,
     EmitNotDeclared,
     FlowEngineError,
     FlowNotFound,
     HandlerError,
     PayloadError,
-    RunFailed,
     RunNotFound,
     SettingsError,
     StoreError,
@@ -27,13 +25,11 @@ __all__ = [
     "Context",
     "Job",
     # Errors
-    "DeclarationError",
     "EmitNotDeclared",
     "FlowEngineError",
     "FlowNotFound",
     "HandlerError",
     "PayloadError",
-    "RunFailed",
     "RunNotFound",
     "SettingsError",
     "StoreError",

@@ -1,14 +1,12 @@
 """Every exception of the engine; this module imports nothing.
 
 FlowEngineError
-├── DeclarationError      a declaration has mistakes; carries them as values
 ├── FlowNotFound          no such flow here or in the store
 ├── VersionNotFound       the flow is known, this version of it is not
 ├── RunNotFound           no such run in the store
 ├── PayloadError          an input, a result or a payload that cannot be recorded
 │   └── EmitNotDeclared   a handler emitted an event that its step does not declare
-├── HandlerError          a handler raised; what it raised is `__cause__`
-├── RunFailed             a run that was waited for ended as `failed`
+├── HandlerError          a handler cannot be imported, or is no function that a step can call
 ├── WorkerLost            the workers that ran a step were lost, each time anew
 ├── StoreError            the store cannot do what it was asked
 │   ├── StoreUnavailable  it cannot be reached at the moment: try again
@@ -24,24 +22,9 @@ what to do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from engine.declare.diagnostic import Diagnostic
-
 
 class FlowEngineError(Exception):
     """The root of everything that the engine raises on purpose."""
-
-
-class DeclarationError(FlowEngineError):
-    """A declaration has mistakes, and `diagnostics` says which; only the edge raises it."""
-
-    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
-        self.diagnostics = tuple(diagnostics)
-        count = len(self.diagnostics)
-        super().__init__(f"{count} {'mistake' if count == 1 else 'mistakes'} in the declaration")
 
 
 class FlowNotFound(FlowEngineError):
@@ -65,24 +48,7 @@ class EmitNotDeclared(PayloadError):
 
 
 class HandlerError(FlowEngineError):
-    """A handler raised; the exception that it raised is `__cause__`."""
-
-
-class RunFailed(FlowEngineError):
-    """A run that was waited for has failed.
-
-    Attributes:
-        run_id: The run.
-        step: The step that failed first, or None where no step is to blame.
-        error: `{type, message}` as it stands in the log.
-    """
-
-    def __init__(self, run_id: str, step: str | None, error: dict[str, object]) -> None:
-        self.run_id = run_id
-        self.step = step
-        self.error = error
-        where = f" in step `{step}`" if step else ""
-        super().__init__(f"run {run_id} failed{where}: {error.get('type')}: {error.get('message')}")
+    """A handler cannot be imported, or is no function that a step can call; says why."""
 
 
 class WorkerLost(FlowEngineError):

@@ -9,7 +9,6 @@ from typing import Final
 import click
 
 from engine.errors import (
-    DeclarationError,
     EmbeddedServerError,
     FlowEngineError,
     FlowNotFound,
@@ -33,7 +32,6 @@ INTERRUPTED: Final = 130
 
 #: Kind of error → exit code; the first that fits. Any other error of the engine is `FAILED`.
 _CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
-    (DeclarationError, FAILED),
     (StoreError, STORE),
     (EmbeddedServerError, STORE),
     (SettingsError, USAGE),

@@ -12,13 +12,11 @@ FOR_HANDLERS = {"Context", "Job"}
 
 #: Errors that a user's code may have to catch; the others end a process or a command.
 ERRORS = {
-    "DeclarationError",
     "EmitNotDeclared",
     "FlowEngineError",
     "FlowNotFound",
     "HandlerError",
     "PayloadError",
-    "RunFailed",
     "RunNotFound",
     "SettingsError",
     "StoreError",

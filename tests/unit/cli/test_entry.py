@@ -8,7 +8,6 @@ import pytest
 from engine.cli.entry import COMMANDS, run_command
 from engine.cli.failure import UsageError, exit_code, report
 from engine.errors import (
-    DeclarationError,
     EmbeddedServerError,
     FlowNotFound,
     PayloadError,
@@ -28,7 +27,6 @@ def test_the_help_of_each_command_begins_with_its_line_in_the_list(name):
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (DeclarationError([]), 1),
         (UsageError("x"), 2),
         (SettingsError("x"), 2),
         (FlowNotFound("x"), 2),
