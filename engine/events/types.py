@@ -73,8 +73,3 @@ class Event:
     step_id: str | None = None
     attempt: int | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def is_terminal(self) -> bool:
-        """Whether this is the last event of its log."""
-        return self.type in TERMINAL

@@ -10,7 +10,7 @@ from engine.compile.plan import Plan
 from engine.events.codec import decode_entries, decode_json
 from engine.events.fold import RunState, fold
 from engine.events.state import STATUSES
-from engine.events.types import STEP_COMPLETED, Event
+from engine.events.types import STEP_COMPLETED, TERMINAL, Event
 from engine.store.connection import Store
 from engine.store.log import EventLog
 from engine.store.plans import Plans
@@ -84,7 +84,7 @@ def check_run(store: Store, run_id: str, jobs: dict[str, _Job]) -> None:
     _check_jobs(run, ledger, {key: job for key, job in jobs.items() if key.startswith(f"{run_id}/")})
     _check_results(store, run, events, ledger)
     if run.is_over:
-        assert events[-1].is_terminal
+        assert events[-1].type in TERMINAL
 
 
 def _folded_part(ledger: dict[str, str], run: RunState) -> dict[str, Any]:
