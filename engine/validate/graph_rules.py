@@ -17,6 +17,14 @@ from .rules import broken
 _RESERVED_PARTS = frozenset({"flow", "step", "registry"})
 _RESERVED_NAMES = frozenset({"log", "emit", "state"})
 
+#: Names of a path that are spelled; of a longer one, so many of its beginning and of its end.
+_LONGEST_PATH = 12
+_HEAD = 6
+_TAIL = 4
+
+#: Names that a list spells; the rest is counted.
+_LONGEST_LIST = 10
+
 
 def no_entry(graph: Graph) -> Iterator[Diagnostic]:
     """A run has no step to begin with."""
@@ -152,13 +160,13 @@ def is_reserved(event: str) -> bool:
 
 def _spelled(path: Sequence[StepDeclaration]) -> str:
     names = [step.name.text for step in path]
-    if len(names) > 12:
-        names[6:-4] = ["…"]
+    if len(names) > _LONGEST_PATH:
+        names[_HEAD:-_TAIL] = ["…"]
     return " → ".join(names)
 
 
 def _listed(names: list[str]) -> str:
-    quoted = [f"`{name}`" for name in names[:10]]
+    quoted = [f"`{name}`" for name in names[:_LONGEST_LIST]]
     rest = len(names) - len(quoted)
     if rest:
         quoted.append(f"{rest} more")
