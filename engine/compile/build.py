@@ -1,7 +1,7 @@
 """The left half of the house as one call: paths in, plans and diagnostics out.
 
-`validate`, `run`, `worker` and the reloader all come through here, so what validates
-is what runs. The one difference is whether handlers are imported.
+`validate`, `run` and `worker` all come through here, so what validates is what runs.
+The one difference is whether handlers are imported.
 """
 
 from __future__ import annotations
