@@ -99,7 +99,7 @@ def test_a_server_that_is_new_enough_passes(store, info):
 @contextmanager
 def listening(answer):
     """A program that is no Redis: accepts, hands out each connection to a list, and answers if it has one."""
-    taken = []
+    taken: list[socket.socket] = []
 
     def accept():
         while True:
