@@ -6,7 +6,8 @@ import sys
 from types import TracebackType
 from typing import Final
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.constrain import Constrain
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -36,10 +37,15 @@ from .rows import NOT_REACHED, NOT_YET, StepRow, most_telling, step_rows
 _NOTE_COLUMNS: Final = 60
 _ATTEMPT_COLUMNS: Final = 44
 
-#: Lines of the view that are not steps: title, header, the line about what is left out, one to spare.
-_FRAME_LINES: Final = 5
+#: Lines of the view that are not steps and not its title: header, what is left out, two to spare.
+_FRAME_LINES: Final = 4
+
+#: Columns that stay free on the right: a terminal that echoes ^C there would begin a new line,
+#: of which the view knows nothing when it is drawn over.
+_FREE_COLUMNS: Final = 3
 
 #: Columns that a name or a state keeps on any terminal, and those of the two numbers.
+_STEP_HEADER: Final = "  step"
 _STEP_CHARS: Final = 12
 _ATTEMPT_CHARS: Final = len("attempt")
 _TOOK_CHARS: Final = len("59m 59s")
@@ -77,8 +83,8 @@ _SAID: Final = frozenset({LOG, STEP_RETRY, STEP_LOST, STEP_UNROUTABLE})
 
 def render(
     run: RunState, plan: Plan, *, now_ms: int, notes: dict[str, str], width: int, height: int
-) -> Table:
-    """The table of a run's steps; pure.
+) -> Constrain:
+    """The title of a run and the table of its steps; pure.
 
     Args:
         run: The run so far.
@@ -88,36 +94,53 @@ def render(
         width: Columns of the terminal.
         height: Lines of the terminal.
     """
+    width = max(1, width - _FREE_COLUMNS)
+    title = _title(run, now_ms=now_ms, width=width)
     rows = step_rows(run, plan, now_ms=now_ms, notes=notes)
-    shown = most_telling(rows, max(1, height - _FRAME_LINES))
+    shown = most_telling(rows, max(1, height - _FRAME_LINES - len(title)))
+    parts: list[RenderableType] = [*title, _table(shown, width=width)]
+    if len(shown) < len(rows):
+        parts.append(Text(f"… {len(rows) - len(shown)} more", style="dim"))
+    return Constrain(Group(*parts), width)
+
+
+def _title(run: RunState, *, now_ms: int, width: int) -> list[Text]:
+    """The flow, how it stands and the run's id, on as few lines as they fit on whole."""
+    lasted_ms = (run.ended_at_ms or now_ms) - run.started_at_ms
+    status = Text(run.status, style=_STATUS_STYLES[run.status])
+    parts = [
+        Text(f"{run.flow}@{short_version(run.version)}", style="bold"),
+        status.append(f" {format_duration(lasted_ms)}", style="dim"),
+        Text(run.run_id, style="dim"),
+    ]
+    lines = [parts[0]]
+    for part in parts[1:]:
+        if lines[-1].cell_len + len(" ") + part.cell_len <= width:
+            lines[-1] = Text(" ").join((lines[-1], part))
+        else:
+            lines.append(part)
+    for line in lines:
+        line.no_wrap, line.overflow = True, "ellipsis"
+    return lines
+
+
+def _table(rows: list[StepRow], *, width: int) -> Table:
     has_attempts, has_notes = width >= _ATTEMPT_COLUMNS, width >= _NOTE_COLUMNS
     # Only a table that expands gives a column with a ratio what the others leave.
-    table = Table(
-        box=None, pad_edge=False, expand=has_notes, title=_title(run, now_ms=now_ms), title_justify="left"
-    )
-    step_width = min(max(len(row.step) + 2 for row in shown), max(_STEP_CHARS, width // 3))
+    table = Table(box=None, pad_edge=False, expand=has_notes)
+    longest = max(len(_STEP_HEADER), *(len(row.step) + 2 for row in rows))
+    step_width = min(longest, max(_STEP_CHARS, width // 3))
     taken = step_width + _TOOK_CHARS + (_ATTEMPT_CHARS if has_attempts else 0) + 3 * len("  ")
-    table.add_column("  step", no_wrap=True, overflow="ellipsis", max_width=step_width)
+    table.add_column(_STEP_HEADER, no_wrap=True, overflow="ellipsis", max_width=step_width)
     table.add_column("state", no_wrap=True, overflow="ellipsis", max_width=max(_STEP_CHARS, width - taken))
     if has_attempts:
         table.add_column("attempt", justify="right", no_wrap=True)
     table.add_column("took", justify="right", no_wrap=True)
     if has_notes:
         table.add_column("", no_wrap=True, overflow="ellipsis", ratio=1)
-    for row in shown:
+    for row in rows:
         table.add_row(*_cells(row, has_attempts=has_attempts, has_notes=has_notes))
-    if len(shown) < len(rows):
-        table.caption = Text(f"… {len(rows) - len(shown)} more", style="dim not italic")
-        table.caption_justify = "left"
     return table
-
-
-def _title(run: RunState, *, now_ms: int) -> Text:
-    lasted_ms = (run.ended_at_ms or now_ms) - run.started_at_ms
-    title = Text(f"{run.flow}@{short_version(run.version)} ", style="bold not italic", no_wrap=True)
-    title.append(run.status, style=f"{_STATUS_STYLES[run.status]} not italic")
-    title.append(f" {format_duration(lasted_ms)}  {run.run_id}", style="dim not italic not bold")
-    return title
 
 
 def _cells(row: StepRow, *, has_attempts: bool, has_notes: bool) -> list[Text]:
@@ -189,7 +212,7 @@ class LiveView:
     def _draw(self, run: RunState) -> None:
         self._drawn_at_ms = monotonic_ms()
         size = self._console.size
-        table = render(
+        view = render(
             run, self._plan, now_ms=now_ms(), notes=self._notes, width=size.width, height=size.height
         )
-        self._live.update(table, refresh=True)
+        self._live.update(view, refresh=True)
