@@ -153,7 +153,8 @@ def _retry(event: Event) -> str:
 
 
 def _lost(event: Event) -> str:
-    return f"attempt {event.attempt} was lost with its worker; the step runs again"
+    # Whether the step runs again is not known here: the next event of it says so.
+    return f"attempt {event.attempt} was lost with its worker"
 
 
 def _reason(event: Event) -> str:

@@ -10,7 +10,7 @@ from engine.events.codec import to_envelope
 from engine.store.index import RunIndex
 from engine.store.log import EventLog
 
-from .found import pinned_plan
+from .found import find_run, pinned_plan
 from .lines import event_line, who_width
 from .output import format_date, to_json_line, wants_colour
 from .project import open_project, output_option, redis_option
@@ -28,8 +28,7 @@ def command(run: str, redis_url: str | None, style: str) -> None:
     """
     project = open_project(redis_url=redis_url)
     with project.open_store() as store:
-        index = RunIndex(store)
-        summary = index.get(index.find(run))
+        summary = RunIndex(store).get(find_run(store, run))
         events = EventLog(store).read_all(summary.run_id)
         if style == "json":
             for event in events:

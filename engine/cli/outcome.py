@@ -52,7 +52,6 @@ def _activation_to_dict(activation: Activation) -> dict[str, Any]:
         "stepId": activation.step_id,
         "state": activation.state,
         "attempt": activation.attempt,
-        "failures": activation.failures,
         "losses": activation.losses,
         "worker": activation.worker,
         "startedAt": None if started is None else format_ts(started),

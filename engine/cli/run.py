@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import click
 
@@ -16,12 +17,15 @@ from engine.store.index import RunIndex
 from .failure import UsageError
 from .found import pinned_plan
 from .inputs import read_input
-from .output import say, to_json
+from .output import fit, say, to_json
 from .project import Project, open_project, output_option, redis_option
 from .session import Request, Session
 from .streams import result_apart
 from .target import as_file, declared, unknown_flow
 from .watch import first_unserved, unserved_sentence
+
+#: Longest key; a longer one is not printed back in full.
+_KEY_CHARS: Final = 256
 
 
 @click.command("run")
@@ -57,6 +61,8 @@ def command(
     """
     if detach and worker:
         raise UsageError("--detach leaves the work to workers, --worker does it here; write only one of them")
+    if key is not None and len(key) > _KEY_CHARS:
+        raise UsageError(f"--key {fit(key, 40)}: a key has at most {_KEY_CHARS} characters")
     value = read_input(pairs, source)
     project = open_project(near=as_file(flow), redis_url=redis_url, threads=threads)
     works = worker or (project.settings.redis.is_embedded and not detach)

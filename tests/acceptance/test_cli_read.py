@@ -82,6 +82,13 @@ def test_a_run_that_is_not_there_is_one_sentence(project, command):
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("command", ["show", "logs"])
+def test_an_empty_id_means_no_run(project, command):
+    done = project.run(command, "")
+    assert done.returncode == 2
+    assert done.stderr == "flowengine: RUN is empty; write a run's id, or the beginning of one\n"
+
+
 def test_a_reader_that_leaves_early_is_no_error(project):
     run_id = project.json("runs")[0]["runId"]
     process = project.start("logs", run_id)

@@ -83,6 +83,7 @@ def test_a_broken_file_is_refused_with_its_place_before_anything_runs(project):
         (["shop", "--input", "-", "-i", "n=1"], "write only one of them"),
         (["shop", "--detach"], "flowengine: --detach: no live worker serves step `take`"),
         (["shop", "--detach", "--worker"], "write only one of them"),
+        (["shop", "--key", "k" * 300], "kkk…: a key has at most 256 characters"),
         (["shop", "--threads", "0"], "Invalid value for '--threads'"),
     ],
 )
@@ -91,6 +92,7 @@ def test_what_cannot_be_done_is_one_sentence_and_leaves_with_2(project, argument
     assert done.returncode == 2
     assert sentence in done.stderr
     assert len(done.stderr.splitlines()) == 1
+    assert len(done.stderr) < 200
     assert done.stdout == ""
 
 
@@ -117,6 +119,8 @@ def test_advice_given_outside_of_the_project_works_there(project, tmp_path_facto
     with project.start("run", flow, "-i", f"gate={root}/gate") as process:
         project.wait_for_file(str(root / "gate.begun"))
         process.send_signal(signal.SIGINT)
+        while "taking no more steps" not in process.stderr.readline():
+            assert process.poll() is None
         project.write(str(root / "gate"), "")
         _, err = process.communicate(timeout=LIMIT_S)
     assert f"go on with: (cd {root} && flowengine worker flows/shop.yaml)" in err

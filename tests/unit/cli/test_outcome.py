@@ -15,6 +15,8 @@ def test_a_run_as_json_has_all_its_steps():
         ("pack", "dropped"),
         ("ship", None),
     ]
+    assert [step["attempt"] for step in told["steps"][:3]] == [1, 2, 0]
+    assert not any("failures" in step for step in told["steps"])
 
 
 def test_a_run_that_goes_on_has_no_end():
