@@ -90,7 +90,12 @@ def _run(request: Request, project: Project, store: Store, built: Built | None) 
         first = RunIndex(store).get(started.run_id)
         plan = pinned_plan(store, first.flow, first.version)
     if request.is_detached:
-        return _leave(request, project, store, plan, started.run_id)
+        _leave(request, project, plan, started.run_id)
+        step = first_unserved(store, plan) if started.is_new else None
+        if step is not None:
+            advice = project.command("worker", file=as_file(request.target))
+            say(unserved_sentence(step, plan.steps[step].queue, advice=advice))
+        return 0
     session = Session(request, project, store, plan, built if request.works else None)
     return session.follow(started.run_id)
 
@@ -115,15 +120,10 @@ def _refuse_without_worker(project: Project, store: Store, plan: Plan) -> None:
         )
 
 
-def _leave(request: Request, project: Project, store: Store, plan: Plan, run_id: str) -> int:
-    step = first_unserved(store, plan)
-    if step is not None:
-        advice = project.command("worker", file=as_file(request.target))
-        say(unserved_sentence(step, plan.steps[step].queue, advice=advice))
+def _leave(request: Request, project: Project, plan: Plan, run_id: str) -> None:
     if request.is_json:
         told = {"runId": run_id, "flow": plan.flow, "version": plan.version, "status": "running"}
         click.echo(to_json(told), file=request.stdout)
     else:
         click.echo(run_id, file=request.stdout)
         say(f"see it with: {project.command(f'show {run_id}')}")
-    return 0
