@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import subprocess
 
 import pytest
@@ -71,6 +73,18 @@ def test_a_run_that_nobody_can_watch_gets_done_and_gives_its_result(project, lin
     project.write("handlers/shop.py", HANDLERS)
     done = shell(project, line, "run", "shop")
     assert (done.returncode, done.stdout) == (0, '{"shipped": 1}\n')
+
+
+def test_a_run_whose_terminal_is_gone_gets_done_and_gives_its_result(project):
+    above, below = pty.openpty()
+    process = project.start("run", "shop", "-i", "gate=gate", stderr=below)
+    os.close(below)
+    project.wait_for_file("gate.begun")
+    os.close(above)
+    project.write("gate", "")
+    with process:
+        out, _ = process.communicate(timeout=LIMIT_S)
+    assert (process.returncode, out) == (0, '{"shipped": 0}\n')
 
 
 def test_a_run_whose_reader_left_gets_done(project):
