@@ -32,6 +32,7 @@ class Attempt:
 
     Attributes:
         job: The leased job.
+        taken_ms: Monotonic time at which it came.
         lease_ends_ms: Monotonic time up to which the lease holds for certain.
         phase: Where it is.
         thread: Who runs its handler, while somebody does.
@@ -65,11 +66,13 @@ class Attempt:
         "phase",
         "report_is_due",
         "started_at_ms",
+        "taken_ms",
         "thread",
     )
 
     def __init__(self, job: LeasedJob, *, lease_ends_ms: float) -> None:
         self.job = job
+        self.taken_ms = 0.0
         self.lease_ends_ms = lease_ends_ms
         self.phase = Phase.WAITING
         self.thread: Thread | None = None

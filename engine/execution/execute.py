@@ -182,7 +182,9 @@ def completion(execution: Execution) -> Settlement:
     attempt, env, plan = execution.attempt, execution.env, execution.linked.plan
     # Not the difference of two times of the server: what is known of its clock is corrected all the time.
     duration = int(monotonic_ms() - attempt.begun_ms)
-    ended_at_ms = attempt.started_at_ms + duration
+    # Not before what was emitted: that was stamped by an estimate of the server's clock that moves.
+    emitted_at_ms = attempt.emits[-1][0] if attempt.emits else 0
+    ended_at_ms = max(attempt.started_at_ms + duration, emitted_at_ms)
     take = env.next_token() if execution.emissions else ""
     commit = partial(
         ledger.commit,

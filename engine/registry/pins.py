@@ -49,12 +49,15 @@ class Pins:
             return in_force
         with self._lock:
             pinned = self._read(flow, version)
-            # One by one: code that lacks a handler can still serve the other steps.
-            if step not in pinned.handlers:
-                handler = self._link(pinned.plan.steps[step].handler)
-                pinned = LinkedPlan(pinned.plan, {**pinned.handlers, step: handler})
-                self._pinned[flow, version] = pinned
+        if step in pinned.handlers:
             return pinned
+        # One by one: code that lacks a handler can still serve the other steps. Not under the lock,
+        # since importing a user's module may take long.
+        handler = self._link(pinned.plan.steps[step].handler)
+        with self._lock:
+            pinned = self._read(flow, version)
+            pinned = self._pinned[flow, version] = LinkedPlan(pinned.plan, {**pinned.handlers, step: handler})
+        return pinned
 
     def queues(self, flow: str, version: str) -> frozenset[str]:
         """The queues of a version.

@@ -86,6 +86,8 @@ class StepActors:
 
     def run(self, attempt: Attempt) -> None:
         """Run one attempt, and hand its settlement over before anything else can go wrong."""
+        if not self._leases.begin(attempt):
+            return
         if is_over(attempt):
             logger.warning(
                 "the lease of %s was over before it was started; it is left to others", attempt.job.id
@@ -117,7 +119,7 @@ class StepActors:
             linked = self._pins.get(job.flow, job.version, job.step)
         except StoreError as error:
             logger.warning("the plan of %s cannot be read: %s", job.id, error)
-            self.release(attempt, delay_ms=_FIRST_DELAY_MS)
+            self._give_back(attempt, delay_ms=_FIRST_DELAY_MS)
         except (VersionNotFound, HandlerError) as error:
             self._put_off(attempt, str(error))
         else:
@@ -137,14 +139,20 @@ class StepActors:
             told = encode_json(
                 {"worker": self._env.worker_id, "release": self._release_name, "reason": reason}
             )
-        self.release(
+        self._give_back(
             attempt, delay_ms=min(_LONGEST_DELAY_MS, _FIRST_DELAY_MS * 2 ** min(times, 10)), unroutable=told
         )
 
-    def release(self, attempt: Attempt, *, delay_ms: int = 0, unroutable: bytes = b"") -> None:
-        """Give an attempt back that was not started."""
-        if attempt.phase is Phase.SETTLING:
-            return
+    def release(self, attempt: Attempt) -> None:
+        """Give an attempt back, unless it has begun."""
+        if self._leases.withdraw(attempt):
+            self._give_back(attempt)
+
+    def abandon(self, attempt: Attempt) -> None:
+        """Give an attempt back whose thread is dead."""
+        self._give_back(attempt)
+
+    def _give_back(self, attempt: Attempt, *, delay_ms: int = 0, unroutable: bytes = b"") -> None:
         call = queue.release(attempt.job, delay_ms=delay_ms, unroutable=unroutable)
         self._settle(attempt, Settlement(lambda *_: call))
 
@@ -153,11 +161,13 @@ class StepActors:
         if attempt.phase is Phase.RUNNING:
             error = RuntimeError("the engine did not settle this attempt; please report it")
             self._settle(attempt, failure(attempt, self._env, error, cause="bug of flowengine"))
-        elif linked := self._plan_of(attempt):
+        elif self._leases.begin(attempt) and (linked := self._plan_of(attempt)):
             self._settle(attempt, skip(attempt, linked.plan, self._env, "skipped by middleware"))
 
     def rejected(self, attempt: Attempt) -> None:
         """Settle an attempt whose message Dramatiq's middleware rejected."""
+        if not self._leases.begin(attempt):
+            return
         error = RuntimeError("middleware rejected the message before the handler ran")
         self._settle(attempt, failure(attempt, self._env, error, cause="rejected by middleware"))
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from typing import Final
 
 from engine.clock import monotonic_ms
 from engine.execution.attempt import Attempt, Phase
 from engine.store.queue import LeasedJob
 
 from .reach import Reach
+
+#: Milliseconds after which a job that waits here for a thread may be wanted elsewhere.
+SURPLUS_AFTER_MS: Final = 200.0
 
 
 class Leases:
@@ -39,10 +43,45 @@ class Leases:
 
     def _hold(self, job: LeasedJob, since_ms: float) -> Attempt:
         attempt = Attempt(job, lease_ends_ms=since_ms + self._lease_ms)
+        attempt.taken_ms = monotonic_ms()
         attempt.cost_ms = self._reach.cost(job.kind)
         self._reach.add(attempt.cost_ms)
         self._held.add(attempt)
         return attempt
+
+    def begin(self, attempt: Attempt) -> bool:
+        """Claim an attempt for the calling thread; False where it was given back meanwhile."""
+        with self._changed:
+            if attempt.phase is not Phase.WAITING:
+                return False
+            attempt.phase = Phase.RUNNING
+            attempt.thread = threading.current_thread()
+            attempt.begun_ms = monotonic_ms()
+            return True
+
+    def withdraw(self, attempt: Attempt) -> bool:
+        """Claim an attempt in order to give it back; False where it has begun, or is given back already."""
+        with self._changed:
+            if attempt.phase is not Phase.WAITING:
+                return False
+            attempt.phase = Phase.SETTLING
+            return True
+
+    def surplus(self) -> list[Attempt]:
+        """Attempts that wait here behind handlers which take longer than was expected.
+
+        What runs for long is learnt from before it ends, so that no more is fetched meanwhile.
+        """
+        with self._changed:
+            now = monotonic_ms()
+            waiting = []
+            for attempt in self._held:
+                if attempt.phase is Phase.RUNNING and now - attempt.begun_ms > SURPLUS_AFTER_MS:
+                    self._reach.learn(attempt.job.kind, now - attempt.begun_ms)
+                elif attempt.phase is Phase.WAITING and now - attempt.taken_ms > SURPLUS_AFTER_MS:
+                    waiting.append(attempt)
+            waiting.sort(key=lambda attempt: attempt.taken_ms)
+            return waiting[self._reach.few :]
 
     def settling(self, attempt: Attempt, *, follows: bool, duration_ms: float | None = None) -> None:
         """Note that an attempt needs no thread any more.

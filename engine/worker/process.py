@@ -188,6 +188,7 @@ class WorkerProcess:
             leases=self._leases,
             heartbeat=self._heartbeat,
             release=self._actors.release,
+            abandon=self._actors.abandon,
             exhausted=self._exhausted,
             watch=watch,
             lease_ms=self._limits.lease_ms,
@@ -200,6 +201,7 @@ class WorkerProcess:
         Raises:
             StoreError: The store cannot be reached.
         """
+        self._served.start()
         register = self._heartbeat()
         self._store.call(register[0], *register[1])
         self._committer.start()
@@ -230,6 +232,7 @@ class WorkerProcess:
             if self._is_stopped or not self._is_started:
                 return
             self._is_stopped = True
+            self._served.stop()
             self.stop_taking()
             self._fetcher.join(_BLOCK_S + self._timeout_s)
             self._worker.stop(timeout=max(1, grace_ms))
@@ -259,8 +262,9 @@ class WorkerProcess:
             "release": self._limits.release,
             "threads": self._limits.threads,
         }
-        queues = self._served.refresh()
-        return queue.heartbeat(self.worker_id, ttl_ms=self._limits.lease_ms, queues=queues, fields=fields)
+        return queue.heartbeat(
+            self.worker_id, ttl_ms=self._limits.lease_ms, queues=self._served.names, fields=fields
+        )
 
     def _deliver(self, jobs: Sequence[LeasedJob], since_ms: float) -> None:
         self._broker.deliver(self._leases.take(jobs, since_ms=since_ms))

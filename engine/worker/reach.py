@@ -29,14 +29,16 @@ class Reach:
 
     Attributes:
         jobs: Jobs that are waiting or running here, and those that are asked for with a settlement.
+        few: Jobs that may always wait here when every thread is busy.
         work_ms: What they will take, about, in milliseconds of a thread's time.
     """
 
     def __init__(self, threads: int) -> None:
         self.jobs = 0
         self.work_ms = 0.0
+        self.few = threads // 4
         self._threads = threads
-        self._always = threads + max(1, threads // 4)
+        self._always = threads + self.few
         self._most = MOST_A_THREAD * threads
         self._budget_ms = REACH_MS * threads
         self._durations: OrderedDict[str, float] = OrderedDict()

@@ -7,17 +7,17 @@ gone, and its jobs wait where they were put.
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from typing import Final
 
-from engine.clock import monotonic_ms
-from engine.errors import VersionNotFound
+from engine.errors import StoreError, VersionNotFound
 from engine.registry.pins import Pins
 from engine.registry.plans import Registry
 from engine.store.index import RunIndex
 
-#: Milliseconds between two looks at the versions that runs are pinned to.
-_LOOK_EVERY_MS: Final = 30_000
+#: Seconds between two looks at the versions that runs are pinned to.
+_LOOK_EVERY_S: Final = 30.0
 
 
 class ServedQueues:
@@ -31,25 +31,35 @@ class ServedQueues:
         self._registry = registry
         self._pins = pins
         self._runs = runs
-        self._looked_at_ms: float | None = None
+        self._is_over = threading.Event()
         self.names = self._of_registry()
 
     def __contains__(self, name: object) -> bool:
         return name in self.names
 
-    def refresh(self) -> tuple[str, ...]:
-        """Look again, if it is time to; answers the names.
+    def start(self) -> None:
+        """Look once, and again from time to time, in a thread that nothing waits for.
 
         Raises:
             StoreError: The store cannot be read.
         """
-        now = monotonic_ms()
-        if self._looked_at_ms is None or now - self._looked_at_ms >= _LOOK_EVERY_MS:
-            names = tuple(sorted({*self._of_registry(), *self._of_pinned()}))
-            if names != self.names:
-                self.names = names
-            self._looked_at_ms = now
-        return self.names
+        self._look()
+        threading.Thread(target=self._keep_looking, name="flowengine-served", daemon=True).start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._is_over.set()
+
+    def _keep_looking(self) -> None:
+        while not self._is_over.wait(_LOOK_EVERY_S):
+            # A store that is away is the vital threads' affair; the next look comes soon enough.
+            with suppress(StoreError):
+                self._look()
+
+    def _look(self) -> None:
+        names = tuple(sorted({*self._of_registry(), *self._of_pinned()}))
+        if names != self.names:
+            self.names = names
 
     def _of_registry(self) -> tuple[str, ...]:
         return tuple(sorted({name for linked in self._registry.linked for name in linked.plan.queues}))

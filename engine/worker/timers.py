@@ -9,7 +9,7 @@ that a large settlement never delays a renewal.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from engine.clock import monotonic_ms
@@ -43,6 +43,7 @@ class Keeper(VitalThread):
         leases: Leases,
         heartbeat: Callable[[], Call],
         release: Callable[[Attempt], None],
+        abandon: Callable[[Attempt], None],
         exhausted: Callable[[LeasedJob, float], None],
         watch: Watch,
         lease_ms: int,
@@ -55,7 +56,8 @@ class Keeper(VitalThread):
             tokens: Numbers of this worker.
             leases: What is held.
             heartbeat: Makes the call that says that this worker lives.
-            release: Gives back an attempt that nothing in this process will settle, or that was not started.
+            release: Gives back an attempt, unless it has begun.
+            abandon: Gives back an attempt whose thread is dead.
             exhausted: Settles a job that was lost too often, leased since a monotonic time.
             watch: Looks after the other vital threads.
             lease_ms: Length of a lease.
@@ -67,6 +69,7 @@ class Keeper(VitalThread):
         self._leases = leases
         self._heartbeat = heartbeat
         self._release = release
+        self._abandon = abandon
         self._exhausted = exhausted
         self._watch = watch
         self._lease_ms = lease_ms
@@ -93,34 +96,41 @@ class Keeper(VitalThread):
 
     def _tick(self) -> int:
         """One round; answers the milliseconds until something is due, or -1."""
+        for attempt in self._leases.surplus():
+            self._release(attempt)
+        held = self._leases.held()
         if monotonic_ms() - self._renewed_at_ms >= self._lease_ms / 3:
-            self._renew()
+            since_ms = monotonic_ms()
+            self._renew(held)
+            # Only now: a renewal that failed is tried again at the next tick, not a third of a lease later.
+            self._renewed_at_ms = since_ms
             self._send(self._heartbeat())
+        else:
+            # What has not begun is asked for at every tick: its run may be ending.
+            self._renew([attempt for attempt in held if attempt.phase is Phase.WAITING])
         self._sweep()
         due_in_ms: int = self._send(queue.promote(limit=queue.PROMOTE_LIMIT))
         return due_in_ms
 
-    def _renew(self) -> None:
+    def _renew(self, held: Sequence[Attempt]) -> None:
         """Renew what something in this process will settle; give back everything else."""
         since_ms = monotonic_ms()
-        held = self._leases.held()
         for attempt in held:
             if not is_alive(attempt):
                 logger.error("the thread that ran %s is dead; the job is given back", attempt.job.id)
-                self._release(attempt)
+                self._abandon(attempt)
         living = [attempt for attempt in held if is_alive(attempt)]
         for start in range(0, len(living), queue.RENEW_CHUNK):
             chunk = living[start : start + queue.RENEW_CHUNK]
             _, *words = self._send(queue.renew([attempt.job for attempt in chunk], lease_ms=self._lease_ms))
-            self._leases.renewed(
-                [attempt for attempt, word in zip(chunk, words, strict=True) if word != b"lost"],
-                since_ms=since_ms,
-            )
-            for attempt, word in zip(chunk, words, strict=True):
-                if word == b"lost" and attempt.phase is Phase.RUNNING:
+            told = list(zip(chunk, words, strict=True))
+            self._leases.renewed([attempt for attempt, word in told if word != b"lost"], since_ms=since_ms)
+            for attempt, word in told:
+                if word == b"ending":
+                    # A run that is failing starts nothing more; what runs may end.
+                    self._release(attempt)
+                elif word == b"lost" and attempt.phase is Phase.RUNNING:
                     logger.warning("the lease of %s is lost: its result will be discarded", attempt.job.id)
-        # Only now: a renewal that failed is tried again at the next tick, not a third of a lease later.
-        self._renewed_at_ms = since_ms
 
     def _sweep(self) -> None:
         token = self._tokens.next_token()

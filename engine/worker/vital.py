@@ -38,9 +38,10 @@ class Notice:
     def back(self, thread: threading.Thread) -> None:
         """Note that a thread was answered."""
         with self._lock:
-            self._cut_off.discard(thread)
-            if not self._cut_off:
-                logger.info("the store answers again")
+            if thread in self._cut_off:
+                self._cut_off.remove(thread)
+                if not self._cut_off:
+                    logger.info("the store answers again")
 
 
 class VitalThread(threading.Thread):
@@ -132,7 +133,8 @@ class Outage:
 
     def failed(self, error: StoreError) -> None:
         """Note a failed call and wait a while, or until the thread shall stop."""
-        if not self.is_on:
+        # The first failure may be a connection that ended while nobody used it.
+        if self.is_on:
             self._owner.notice.cut_off(self._owner, error)
         self._pause_s = min(_LONGEST_PAUSE_S, max(_FIRST_PAUSE_S, self._pause_s * 2))
         until_ms = monotonic_ms() + self._pause_s * 1000

@@ -17,12 +17,18 @@ if last > 0 and (now < last or now - last > lease_ms / 2) then grace = now + lea
 grace = math.min(grace, now + lease_ms)
 redis.call('HSET', SWEEP, 'last', now, 'grace', grace)
 
+local taken = 0
+
 -- Puts one job back; answers it when it is to be failed by the caller.
 local function take_back(queue, job)
   local active = QUEUE .. queue .. ':active'
   local h = redis.call('HMGET', JOB .. job, 'state', 'losses', 'path', 'event', 'message', 'token', 'attempt', 'score')
   local run, step_id = string.match(job, '^([^/]+)/(.+)$')
   local of = redis.call('HMGET', RUN .. run, 'status', 'flow', 'version')
+  -- A log that is no stream holds up this job alone, until somebody has mended it.
+  local log = redis.pcall('XLEN', LOG .. run)
+  if type(log) == 'table' and log.err then return nil end
+  taken = taken + 1
   redis.call('ZREM', active, job)
   if h[1] ~= 'active' then return nil end
   if of[1] ~= 'running' and of[1] ~= 'failing' then
@@ -50,18 +56,18 @@ local function take_back(queue, job)
   return nil
 end
 
-local lost, exhausted = 0, {}
+local seen, exhausted = 0, {}
 for _, queue in ipairs(redis.call('SMEMBERS', QUEUES)) do
   local active = QUEUE .. queue .. ':active'
   for _, job in ipairs(redis.call('ZRANGEBYSCORE', active, now + 2 * lease_ms, '+inf', 'LIMIT', 0, limit)) do
     redis.call('ZADD', active, now + lease_ms, job)
   end
-  if now >= grace and lost < limit then
-    local over = redis.call('ZRANGEBYSCORE', active, '-inf', now, 'LIMIT', 0, limit - lost)
+  if now >= grace and seen < limit then
+    local over = redis.call('ZRANGEBYSCORE', active, '-inf', now, 'LIMIT', 0, limit - seen)
     for _, job in ipairs(over) do exhausted[#exhausted + 1] = take_back(queue, job) end
-    lost = lost + #over
+    seen = seen + #over
     if #over > 0 then arm(queue) end
   end
 end
 if now < grace then return { 'GRACE' } end
-return { 'SWEPT', lost, unpack(exhausted) }
+return { 'SWEPT', taken, unpack(exhausted) }

@@ -44,3 +44,25 @@ def test_a_stream_that_is_none_stops_the_call_whole(store, call, key):
         if kept:
             client.restore(name, 0, kept)
     CALLS[call](driver, job)
+
+
+def test_a_log_that_is_none_holds_up_the_sweep_of_its_own_job_alone(store):
+    driver = Driver(store, deployed(store, CHAIN))
+    for run_id in ("bad", "good"):
+        driver.start(run_id=run_id)
+    jobs = {job.run_id: job for job in (driver.fetch_one(), driver.fetch_one())}
+    for job in jobs.values():
+        driver.expire(job)
+    name = store.keys.log("bad")
+    with store.talking() as client:
+        kept = client.dump(name)
+        client.set(name, "in the way")
+    driver.sweep()
+    assert driver.types("good")[-1] == "step.lost"
+
+    with store.talking() as client:
+        client.delete(name)
+        client.restore(name, 0, kept)
+    driver.expire(jobs["bad"])
+    driver.sweep()
+    assert driver.types("bad")[-1] == "step.lost"

@@ -98,15 +98,16 @@ def test_a_lost_reply_to_a_release_gives_the_job_back_once(shop, proxy, open_sto
         assert opened.wait(20)
 
     slow = alone(handler)
-    worker = shop.work(slow, store=open_store(proxy.url), threads=1, lease_ms=600_000)
-    ids = shop.start_many(slow, 3)
-    assert begun.acquire(timeout=10)
-    wait_until(lambda: len(shop.leased()) == 2, saw=shop.leased)
+    ids = shop.start_many(slow, 6)
+    worker = shop.work(slow, store=open_store(proxy.url), threads=4, lease_ms=600_000)
+    for _ in range(4):
+        assert begun.acquire(timeout=10)
+    wait_until(lambda: len(shop.leased()) == 5, saw=shop.leased)
     proxy.lose("release")
     opened.set()
     worker.stop(20_000)
     assert shop.leased() == []
-    shop.work(slow, threads=1)
+    shop.work(slow, threads=4)
     for run in shop.all_ended(ids):
         assert {event.attempt for event in shop.events(run.run_id) if event.step_id} == {1}
 

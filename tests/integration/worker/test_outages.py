@@ -252,16 +252,18 @@ def test_a_job_whose_lease_was_over_before_it_began_is_left_to_others(shop, prox
         return job.attempt
 
     slow = alone(handler)
-    shop.work(slow, store=open_store(proxy.url), threads=1, lease_ms=1_000)
-    blocker = shop.start(slow, "long")
-    assert begun.acquire(timeout=10)
+    blockers = [shop.start(slow, "long") for _ in range(4)]
     waiting = shop.start(slow, "short")
-    wait_until(lambda: len(shop.leased()) == 2, saw=shop.leased)
+    shop.work(slow, store=open_store(proxy.url), threads=4, lease_ms=1_000)
+    for _ in blockers:
+        assert begun.acquire(timeout=10)
+    wait_until(lambda: len(shop.leased()) == 5, saw=shop.leased)
     proxy.freeze()
-    other = shop.build(slow, threads=4, lease_ms=1_000)
+    other = shop.build(slow, threads=8, lease_ms=1_000)
     other.start()
     assert shop.ended(waiting).result == 2
     opened.set()
     proxy.thaw()
-    shop.ended(blocker)
+    for blocker in blockers:
+        shop.ended(blocker)
     assert (f"{waiting}/only#1", 1) not in runs

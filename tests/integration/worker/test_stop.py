@@ -45,11 +45,11 @@ def test_a_running_handler_ends_within_the_grace_and_is_recorded(workshop):
 def test_jobs_that_were_not_started_are_given_back_and_cost_no_attempt(workshop):
     gate = Gate()
     slow = alone(gate)
-    worker = workshop.work(slow, threads=2, lease_ms=NEVER_MS)
     ids = workshop.start_many(slow, 10)
-    assert gate.begun.acquire(timeout=10)
-    assert gate.begun.acquire(timeout=10)
-    wait_until(lambda: len(workshop.leased()) > 2, saw=workshop.leased)
+    worker = workshop.work(slow, threads=4, lease_ms=NEVER_MS)
+    for _ in range(4):
+        assert gate.begun.acquire(timeout=10)
+    wait_until(lambda: len(workshop.leased()) > 4, saw=workshop.leased)
     stopping = threading.Thread(target=worker.stop, args=(20_000,))
     stopping.start()
     gate.opened.set()

@@ -64,6 +64,7 @@ class Room:
             leases=self.leases,
             heartbeat=lambda: ("heartbeat", ()),
             release=self.released.append,
+            abandon=self.released.append,
             exhausted=lambda job, since_ms: self.exhausted.append((job, since_ms)),
             watch=Watch(lease_ms=LEASE_MS, dead=lambda why: None),
             lease_ms=LEASE_MS,
@@ -119,3 +120,9 @@ def test_a_job_that_was_lost_too_often_is_handed_on_with_its_token():
     room = Room(lambda name, time: [b"SWEPT", 1, fields] if name == "sweep" and time == 2 else usual(name))
     room.keep_until(lambda: room.exhausted)
     assert (room.exhausted[0][0].id, room.exhausted[0][0].token) == ("r/s#1", "w.2")
+
+
+def test_what_has_not_begun_is_given_back_when_its_run_is_ending():
+    room = Room(lambda name, number: usual(name, [b"ending"]), "r")
+    room.keep_until(lambda: room.released)
+    assert room.released[0] is room.attempts[0]

@@ -108,7 +108,7 @@ def test_whatever_is_learnt_room_stays_within_its_bounds_and_all_of_it_comes_bac
     for step, duration in work:
         room = reach.room(len(costs))
         assert 0 <= room <= MOST_A_THREAD * threads - len(costs)
-        if len(costs) <= threads:
+        if len(costs) < threads:
             assert room > 0
         if room:
             costs.append(reach.cost(step))
@@ -117,3 +117,21 @@ def test_whatever_is_learnt_room_stays_within_its_bounds_and_all_of_it_comes_bac
     for cost in costs:
         reach.remove(cost)
     assert (reach.jobs, reach.work_ms) == (0, 0.0)
+
+
+def test_an_attempt_is_begun_or_given_back_and_never_both(leases):
+    begun, withdrawn = leases.take(jobs(2), since_ms=0)
+    assert leases.begin(begun)
+    assert not leases.withdraw(begun)
+    assert leases.withdraw(withdrawn)
+    assert not leases.begin(withdrawn)
+
+
+def test_what_waits_behind_handlers_that_turn_slow_is_surplus_but_for_a_few(leases):
+    attempts = leases.take(jobs(6), since_ms=0)
+    assert leases.surplus() == []
+    for attempt in attempts:
+        attempt.taken_ms -= 1_000
+    for attempt in attempts[:4]:
+        leases.begin(attempt)
+    assert leases.surplus() == attempts[5:]
