@@ -106,7 +106,7 @@ class StepActors:
             raise settlement.error
         if settlement.error is not None:
             # Dramatiq expects exceptions, not what ends a thread or a process.
-            raise HandlerError(f"the handler raised {type(settlement.error).__name__}") from settlement.error
+            raise RuntimeError(f"the handler raised {type(settlement.error).__name__}") from settlement.error
 
     def _settle(self, attempt: Attempt, settlement: Settlement, *, duration_ms: float | None = None) -> None:
         self._leases.settling(attempt, follows=bool(settlement.take), duration_ms=duration_ms)

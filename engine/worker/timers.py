@@ -2,8 +2,9 @@
 
 At every tick (at most a second apart) it sweeps leases of dead workers, moves what has
 fallen due, and looks whether the other vital threads are alive; every third of a lease it
-renews what this process holds and says that it lives. It has a connection of its own, so
-that a large settlement never delays a renewal.
+renews what this process holds and says that it lives. What has not begun it asks for at
+every tick, and gives it back when its run is ending or when it waits behind handlers that
+turned slow. It has a connection of its own, so that a large settlement never delays a renewal.
 """
 
 from __future__ import annotations
