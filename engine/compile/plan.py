@@ -8,12 +8,18 @@ another release of the engine.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
+
+from engine.declare.declaration import Trigger
+from engine.errors import VersionNotFound
 
 #: Version of the plan's own shape, part of what is hashed.
-PLAN_FORMAT = 1
+PLAN_FORMAT: Final = 2
+
+#: The priority of a step that names none.
+DEFAULT_PRIORITY: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +31,27 @@ class StepPlan:
         index: Its place among the plan's steps ordered by name; part of the paths of activations.
         handler: Import path, `module:function`.
         queue: The queue that its jobs wait in.
-        subscribes: Events each of which makes one activation; empty for the entry.
+        trigger: How its events trigger it: `any` makes an activation for each, `all` one when every
+            one has come, `collect` one when nothing is left that could emit its event.
+        subscribes: Those events, ordered by name; empty for the entry, one where it collects.
         emits: Events that its handler may emit.
+        priority: Place of its jobs in their queue, 0 (first) to 9.
+        concurrency: How many of its jobs may be leased at once in the whole fleet, or None.
+        covers: The collects that cannot fire while an activation of this step is open, in the plan's order.
+        arms: Those of them that will fire once an activation of this step was made, in the plan's order.
     """
 
     name: str
     index: int
     handler: str
     queue: str
+    trigger: Trigger
     subscribes: tuple[str, ...]
     emits: tuple[str, ...]
+    priority: int = DEFAULT_PRIORITY
+    concurrency: int | None = None
+    covers: tuple[str, ...] = ()
+    arms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,7 +64,9 @@ class Plan:
         labels: Free text for people, by name.
         entry: The step that a run begins with.
         steps: All steps by name, ordered by name.
-        subscribers: For each event that somebody hears, the steps that it triggers, ordered by name.
+        subscribers: For each event that somebody hears, the steps that subscribe to it, ordered by name.
+        collects: The steps that collect, each after those that it waits for, with the number of
+            things that it waits for at a run's start: the entry, and the collects before it.
         sinks: Steps none of whose events has a subscriber, ordered by name; they make the result.
     """
 
@@ -58,11 +77,17 @@ class Plan:
     steps: Mapping[str, StepPlan]
     subscribers: Mapping[str, tuple[str, ...]]
     sinks: tuple[str, ...]
+    collects: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def queues(self) -> frozenset[str]:
         """Every queue that a step of this plan waits in."""
         return frozenset(step.queue for step in self.steps.values())
+
+    @cached_property
+    def joins(self) -> tuple[StepPlan, ...]:
+        """The steps that wait for all of their events."""
+        return tuple(step for step in self.steps.values() if step.trigger == "all")
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as JSON-able data, without its version: what is hashed and stored."""
@@ -76,18 +101,34 @@ class Plan:
                     "index": step.index,
                     "handler": step.handler,
                     "queue": step.queue,
+                    "trigger": step.trigger,
                     "subscribes": list(step.subscribes),
                     "emits": list(step.emits),
+                    "priority": step.priority,
+                    "concurrency": step.concurrency,
+                    "covers": list(step.covers),
+                    "arms": list(step.arms),
                 }
                 for step in self.steps.values()
             },
             "subscribers": {event: list(steps) for event, steps in self.subscribers.items()},
             "sinks": list(self.sinks),
+            # A list, since the order of the members of an object is not part of what is hashed.
+            "collects": [[name, left] for name, left in self.collects.items()],
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], version: str) -> Plan:
-        """Rebuild a plan from `to_dict`'s data and the version that it is stored under."""
+        """Rebuild a plan from `to_dict`'s data and the version that it is stored under.
+
+        Raises:
+            VersionNotFound: It was compiled by a release whose plans are written otherwise.
+        """
+        if data["format"] != PLAN_FORMAT:
+            raise VersionNotFound(
+                f"version {version[:12]} of flow `{data['flow']}` was compiled by another release of flowengine, "
+                f"which this one cannot run"
+            )
         return cls(
             flow=data["flow"],
             version=version,
@@ -99,11 +140,17 @@ class Plan:
                     index=step["index"],
                     handler=step["handler"],
                     queue=step["queue"],
+                    trigger=step["trigger"],
                     subscribes=tuple(step["subscribes"]),
                     emits=tuple(step["emits"]),
+                    priority=step["priority"],
+                    concurrency=step["concurrency"],
+                    covers=tuple(step["covers"]),
+                    arms=tuple(step["arms"]),
                 )
                 for name, step in data["steps"].items()
             },
             subscribers={event: tuple(steps) for event, steps in data["subscribers"].items()},
             sinks=tuple(data["sinks"]),
+            collects=dict(data["collects"]),
         )

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from engine.declare.declaration import FlowDeclaration, StepDeclaration
 
-from .plan import Plan, StepPlan
+from .collects import Node, cover
+from .plan import DEFAULT_PRIORITY, Plan, StepPlan
 from .version import version_of
 
 
@@ -22,14 +23,23 @@ def plan_of(flow: FlowDeclaration) -> Plan:
     for step in steps.values():
         for event in step.subscribes:
             subscribers.setdefault(event, []).append(step.name)
+    nodes = {
+        name: Node(step.emits, step.subscribes[0] if step.trigger == "collect" else None)
+        for name, step in steps.items()
+    }
+    found = cover(nodes, subscribers)
     plan = Plan(
         flow=flow.name.text,
         version="",
         labels=dict(sorted(flow.labels.items())),
         entry=next(step.name.text for step in declared if step.is_entry),
-        steps=steps,
+        steps={
+            name: replace(step, covers=found.covers[name], arms=found.arms[name])
+            for name, step in steps.items()
+        },
         subscribers={event: tuple(subscribers[event]) for event in sorted(subscribers)},
         sinks=tuple(step.name for step in steps.values() if subscribers.keys().isdisjoint(step.emits)),
+        collects=found.left,
     )
     return replace(plan, version=version_of(plan))
 
@@ -42,6 +52,9 @@ def _step(flow: FlowDeclaration, step: StepDeclaration, index: int) -> StepPlan:
         index=index,
         handler=step.handler.text,
         queue=queue.text if queue else f"{flow.name.text}.{name}",
+        trigger=step.trigger,
         subscribes=tuple(sorted(event.text for event in step.subscribes)),
         emits=tuple(sorted(event.text for event in step.emits)),
+        priority=DEFAULT_PRIORITY if step.priority is None else step.priority,
+        concurrency=step.concurrency.value if step.concurrency else None,
     )

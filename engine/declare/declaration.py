@@ -14,6 +14,9 @@ from .span import Span
 
 Role = Literal["entry", "step"]
 
+#: How a step's subscriptions trigger it: by each event, by all of them together, or by all that there were of one.
+Trigger = Literal["any", "all", "collect"]
+
 
 @dataclass(frozen=True, slots=True)
 class Located:
@@ -29,6 +32,19 @@ class Located:
 
 
 @dataclass(frozen=True, slots=True)
+class LocatedNumber:
+    """A whole number of a declaration.
+
+    Attributes:
+        value: The number.
+        span: Where it stands.
+    """
+
+    value: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class StepDeclaration:
     """A declared step.
 
@@ -37,18 +53,24 @@ class StepDeclaration:
         role: `entry` for the step that a run begins with.
         role_span: Where the role stands, or the step's name where it is left out.
         handler: Import path, `module:function`.
-        subscribes: Events each of which triggers it, in the author's order.
+        trigger: How the events that it subscribes to trigger it; `any` where it subscribes to nothing.
+        subscribes: Events that it subscribes to, in the author's order; one where it collects.
         emits: Events that it may emit, in the author's order.
         queue: The queue that the author named, if any.
+        priority: The place that its jobs take in their queue, 0 (first) to 9, if the author named one.
+        concurrency: How many of its jobs may run at once in the whole fleet, if that is limited.
     """
 
     name: Located
     role: Role
     role_span: Span
     handler: Located
+    trigger: Trigger
     subscribes: tuple[Located, ...]
     emits: tuple[Located, ...]
     queue: Located | None
+    priority: int | None
+    concurrency: LocatedNumber | None
 
     @property
     def is_entry(self) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import get_args
 
-from .declaration import FlowDeclaration, Located, Role, StepDeclaration
+from .declaration import FlowDeclaration, Located, LocatedNumber, Role, StepDeclaration, Trigger
 from .document import Document, Entry, ListNode, MapNode, Node, ScalarNode, start_of
 
 #: The place of what the author left out; nobody points at it.
@@ -48,19 +49,33 @@ def declared_name(document: Document) -> Located | None:
 def _step(name: str, entry: Entry) -> StepDeclaration:
     step = _map(entry.value)
     role = step.entries.get("role")
+    trigger, subscribes = _subscription(step.get("subscribes"))
+    priority = _number(step.get("priority"))
     return StepDeclaration(
         name=Located(name, entry.key_span),
         role=_role(role.value) if role else "step",
         role_span=role.value.span if role else entry.key_span,
         handler=_located(step.get("handler")),
-        subscribes=_events(step.get("subscribes")),
+        trigger=trigger,
+        subscribes=subscribes,
         emits=_events(step.get("emits")),
         queue=_optional(step.get("queue")),
+        priority=priority.value if priority else None,
+        concurrency=_number(step.get("concurrency")),
     )
 
 
 def _role(node: Node) -> Role:
     return "entry" if _text(node) == "entry" else "step"
+
+
+def _subscription(node: Node | None) -> tuple[Trigger, tuple[Located, ...]]:
+    """How a step is triggered, and by which events; an event or a list of one is short for `any`."""
+    if isinstance(node, MapNode):
+        for trigger in get_args(Trigger):
+            if trigger in node.entries:
+                return trigger, _events(node.get(trigger))
+    return "any", _events(node)
 
 
 def _events(node: Node | None) -> tuple[Located, ...]:
@@ -69,9 +84,15 @@ def _events(node: Node | None) -> tuple[Located, ...]:
             return ()
         case ListNode():
             return tuple(_located(item) for item in node.items)
-        case MapNode():
-            return _events(node.get("any"))
     return (_located(node),)
+
+
+def _number(node: Node | None) -> LocatedNumber | None:
+    if node is None:
+        return None
+    if not isinstance(node, ScalarNode) or not isinstance(node.value, int):
+        raise TypeError(f"a document of the wrong shape was parsed, at {node.span}")
+    return LocatedNumber(node.value, node.span)
 
 
 def _optional(node: Node | None) -> Located | None:
