@@ -7,6 +7,7 @@ is imported by then, so a folder of the project's called `engine` cannot win eit
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -52,13 +53,29 @@ def link(path: str) -> Handler:
         raise HandlerError(f"handler `{path}`: module `{module_name}` has no function `{name}`")
     if not callable(handler):
         raise HandlerError(f"handler `{path}` is a value, not a function; write `def {name}(job, ctx):`")
-    if inspect.iscoroutinefunction(handler):
-        raise HandlerError(f"handler `{path}` is an `async def`, which this version does not support yet")
-    if not _takes_two(handler):
+    if _is(inspect.isgeneratorfunction, handler) or _is(inspect.isasyncgenfunction, handler):
         raise HandlerError(
-            f"handler `{path}` cannot be called with a job and a context; write `def {name}(job, ctx):`"
+            f"handler `{path}` has a `yield`, so a call would not run it; "
+            f"`return` its result, and emit events with `ctx.flow.emit`"
+        )
+    if not _takes_two(handler):
+        define = "async def" if is_async(handler) else "def"
+        raise HandlerError(
+            f"handler `{path}` cannot be called with a job and a context; write `{define} {name}(job, ctx):`"
         )
     return handler  # type: ignore[no-any-return]
+
+
+def is_async(handler: Handler) -> bool:
+    """Whether a call of a handler gives something to await: an `async def`, also as the call of an object."""
+    return _is(inspect.iscoroutinefunction, handler)
+
+
+def _is(kind: Callable[[object], bool], handler: Handler) -> bool:
+    while isinstance(handler, functools.partial):
+        handler = handler.func
+    # The call of an object is its class's.
+    return kind(handler) or kind(type(handler).__call__)
 
 
 def _keep_own(package: str) -> None:

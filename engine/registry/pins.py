@@ -67,7 +67,7 @@ class Pins:
             StoreError: The store cannot be read.
         """
         with self._lock:
-            return self._read(flow, version).plan.queues
+            return frozenset(self._read(flow, version).plan.queues)
 
     def _read(self, flow: str, version: str) -> LinkedPlan:
         pinned = self._pinned.get((flow, version))

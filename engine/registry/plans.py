@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from engine.compile.link import is_async
 from engine.compile.plan import Plan
 from engine.errors import FlowNotFound
 
-#: What a step runs: `def f(job, ctx)`.
+#: What a step runs: `def f(job, ctx)` or `async def f(job, ctx)`.
 Handler = Callable[..., Any]
 
 
@@ -24,6 +25,16 @@ class LinkedPlan:
 
     plan: Plan
     handlers: Mapping[str, Handler]
+    _asyncs: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Looked at once, since every call asks.
+        asyncs = frozenset(step for step, handler in self.handlers.items() if is_async(handler))
+        object.__setattr__(self, "_asyncs", asyncs)
+
+    def is_async(self, step: str) -> bool:
+        """Whether the handler of a step is to be awaited; False too where that handler is not at hand."""
+        return step in self._asyncs
 
     @classmethod
     def link(cls, plan: Plan, handlers: Mapping[str, Handler]) -> LinkedPlan:

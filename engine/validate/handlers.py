@@ -128,16 +128,10 @@ def _check_function(
         return
     related = Related("defined here", _first_line(file, binding))
     match binding:
-        case ast.AsyncFunctionDef() if not binding.decorator_list:
-            message = (
-                f"`{name}` in {file} is an `async def`; async handlers are not supported yet by this version"
-            )
-            help = f"write `def {name}(job, ctx):`"
-            yield broken("FE207", message, handler.span, help=help, related=related)
-        case ast.FunctionDef() if not binding.decorator_list:
-            yield from _check_signature(handler, name, binding.args, related, file)
+        case ast.FunctionDef() | ast.AsyncFunctionDef() if not binding.decorator_list:
+            yield from _check_signature(handler, binding, name, related, file)
         case ast.Lambda():
-            yield from _check_signature(handler, name, binding.args, related, file)
+            yield from _check_signature(handler, binding, name, related, file)
         case ast.expr() if isinstance(binding, _CONSTANTS):
             message = f"`{name}` in {file} is a value, not a function"
             yield broken("FE205", message, handler.span, help=_SIGNATURE.format(name=name), related=related)
@@ -160,8 +154,14 @@ def _no_function(handler: Located, name: str, module: Module, suggestions: Sugge
 
 
 def _check_signature(
-    handler: Located, name: str, args: ast.arguments, related: Related, file: str
+    handler: Located, function: _Function | ast.Lambda, name: str, related: Related, file: str
 ) -> Iterator[Diagnostic]:
+    if _yields(function):
+        message = f"`{name}` in {file} has a `yield`, so a call would not run it"
+        help = "`return` its result, and emit events with `ctx.flow.emit`"
+        yield broken("FE209", message, handler.span, help=help, related=related)
+        return
+    args = function.args
     positional = len(args.posonlyargs) + len(args.args)
     required = positional - len(args.defaults)
     needed = [
@@ -176,7 +176,22 @@ def _check_signature(
     else:
         return
     message = f"`{name}` in {file} {words}, but a handler is called with two, the job and the context"
-    yield broken("FE206", message, handler.span, help=_SIGNATURE.format(name=name), related=related)
+    help = _SIGNATURE.format(name=name)
+    if isinstance(function, ast.AsyncFunctionDef):
+        help = help.replace("def", "async def")
+    yield broken("FE206", message, handler.span, help=help, related=related)
+
+
+def _yields(function: _Function | ast.Lambda) -> bool:
+    """Whether a function is a generator: it has a `yield` of its own, not of a function inside of it."""
+    waiting: list[ast.AST] = [function.body] if isinstance(function, ast.Lambda) else [*function.body]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Yield | ast.YieldFrom):
+            return True
+        if not isinstance(node, _Function | ast.Lambda | ast.ClassDef):
+            waiting.extend(ast.iter_child_nodes(node))
+    return False
 
 
 def _first_line(file: str, binding: Binding) -> Span:

@@ -124,13 +124,13 @@ _CATALOGUE = (
          "The module defines the name as a value that cannot be called."),
     Rule("FE206", "wrong signature",
          "A handler is called with two positional arguments, the job and the context: `def start(job, "
-         "ctx):`."),
-    Rule("FE207", "async handler",
-         "Handlers written with `async def` are not supported yet by this version. Write `def`; a "
-         "handler has a thread of its own and may wait in it."),
+         "ctx):` or `async def start(job, ctx):`."),
     Rule("FE208", "handler that cannot be imported",
          "The module raised while it was imported, or the name in it turned out to be no handler. The "
          "message has the last line of your own code that ran."),
+    Rule("FE209", "handler that is a generator",
+         "A call of a function with a `yield` runs nothing of it. A handler returns its result, and emits "
+         "events with `ctx.flow.emit` while it runs."),
     Rule("FE401", "no entry",
          "A run begins with the one step that has `role: entry`."),
     Rule("FE402", "several entries",

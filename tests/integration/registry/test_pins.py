@@ -15,6 +15,10 @@ def handle(job, ctx):
     """Any handler."""
 
 
+async def wait(job, ctx):
+    """An asynchronous handler."""
+
+
 @pytest.fixture
 def linked():
     """The import paths that were looked up."""
@@ -32,7 +36,7 @@ def pins(store, registry, linked):
         linked.append(path)
         if path == "handlers:gone":
             raise HandlerError(f"handler `{path}`: no such function")
-        return handle
+        return wait if path == "handlers:wait" else handle
 
     return Pins(registry, Plans(store), link)
 
@@ -79,3 +83,12 @@ def test_a_handler_that_is_gone_does_not_keep_the_other_steps_from_running(store
     pinned = deployed(store, steps)
 
     assert pins.get("f", pinned.version, "a").handlers == {"a": handle}
+
+
+def test_a_pinned_plan_knows_which_handlers_are_to_be_awaited(store, pins):
+    steps = {"a": {"emits": ["x"]}, "b": {"subscribes": "x", "handler": "handlers:wait"}}
+    pinned = deployed(store, steps)
+
+    pins.get("f", pinned.version, "a")
+    found = pins.get("f", pinned.version, "b")
+    assert (found.is_async("a"), found.is_async("b")) == (False, True)

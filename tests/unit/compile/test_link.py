@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from engine.compile.link import link, put_project_first
+from engine.compile.link import is_async, link, put_project_first
 from engine.errors import HandlerError
 from engine.validate.source import Module, Sources
 
@@ -48,8 +48,18 @@ def test_a_function_is_imported(module):
         ("", "handler `{path}`: module `{name}` has no function `start`"),
         ("start = 5", "handler `{path}` is a value, not a function; write `def start(job, ctx):`"),
         (
-            "async def start(job, ctx): ...",
-            "handler `{path}` is an `async def`, which this version does not support yet",
+            "def start(job, ctx): yield",
+            "handler `{path}` has a `yield`, so a call would not run it; "
+            "`return` its result, and emit events with `ctx.flow.emit`",
+        ),
+        (
+            "async def start(job, ctx): yield",
+            "handler `{path}` has a `yield`, so a call would not run it; "
+            "`return` its result, and emit events with `ctx.flow.emit`",
+        ),
+        (
+            "async def start(job): ...",
+            "handler `{path}` cannot be called with a job and a context; write `async def start(job, ctx):`",
         ),
         (
             "def start(job): ...",
@@ -72,6 +82,23 @@ def test_what_is_no_handler_is_refused(module, text, expected):
 @pytest.mark.parametrize("text", ["start = print", "import functools\nstart = functools.partial(print, 1)"])
 def test_what_can_be_called_with_two_is_a_handler(module, text):
     assert callable(link(f"{module(text)}:start"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("def start(job, ctx): ...", False),
+        ("async def start(job, ctx): ...", True),
+        ("import functools\nasync def f(a, job, ctx): ...\nstart = functools.partial(f, 1)", True),
+        ("class Work:\n    async def __call__(self, job, ctx): ...\nstart = Work()", True),
+        ("class Work:\n    async def do(self, job, ctx): ...\nstart = Work().do", True),
+        ("class Work:\n    def __call__(self, job, ctx): ...\nstart = Work()", False),
+        ("class start:\n    def __init__(self, job, ctx): ...\n    async def __call__(self): ...", False),
+        ("start = print", False),
+    ],
+)
+def test_a_handler_is_async_if_its_call_is_to_be_awaited(module, text, expected):
+    assert is_async(link(f"{module(text)}:start")) is expected
 
 
 def test_what_an_import_raises_is_told_with_the_last_line_of_the_user(module, tmp_path):

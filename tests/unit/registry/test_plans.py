@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.errors import FlowNotFound
-from engine.registry.plans import Registry
+from engine.registry.plans import LinkedPlan, Registry
 from tests.support.store import plan_from
 
 
@@ -27,6 +27,18 @@ def test_a_plan_is_in_force_with_its_handlers():
     assert registry.in_force("f").plan == plan
     assert registry.in_force("f").handlers == {"a": first, "b": second}
     assert [linked.plan for linked in registry.linked] == [plan]
+
+
+async def third(job, ctx):
+    """An asynchronous one."""
+
+
+def test_a_linked_plan_knows_which_handlers_are_to_be_awaited():
+    plan = plan_from({"a": {"emits": ["x"]}, "b": {"subscribes": "x"}, "c": {"subscribes": "x"}})
+    linked = LinkedPlan(plan, {"a": first, "b": third})
+
+    assert [linked.is_async(step) for step in plan.steps] == [False, True, False]
+    assert linked == LinkedPlan(plan, {"a": first, "b": third})
 
 
 def test_a_swap_puts_these_in_force_and_no_others():

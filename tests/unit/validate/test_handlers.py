@@ -191,15 +191,45 @@ SIGNATURE = "but a handler is called with two, the job and the context"
             f"FE206 4:14 `fallback` in shopwork/hello.py takes one argument, {SIGNATURE}"
             " = write `def fallback(job, ctx):` @ 44:5 defined here",
         ),
-        (
-            "shopwork.hello:waits",
-            "FE207 4:14 `waits` in shopwork/hello.py is an `async def`; async handlers are not supported yet"
-            " by this version = write `def waits(job, ctx):` @ 21:1 defined here",
-        ),
     ],
 )
 def test_a_handler_that_cannot_work_is_told(project, path, expected):
     assert mistakes(project, path) == [expected]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def start(job, ctx):\n    yield 1",
+        "async def start(job, ctx):\n    for item in job.data:\n        yield item",
+        "def start(job, ctx):\n    got = yield from job.data",
+        "def start(job):\n    yield",
+        "start = lambda job, ctx: (yield)",
+    ],
+)
+def test_a_generator_is_told(project, text):
+    (project / "shopwork" / "many.py").write_text(f"{text}\n")
+    (found,) = mistakes(project, "shopwork.many:start")
+    assert found.startswith(
+        "FE209 4:14 `start` in shopwork/many.py has a `yield`, so a call would not run it"
+        " = `return` its result, and emit events with `ctx.flow.emit` @ 1:"
+    )
+
+
+@pytest.mark.parametrize(
+    "body", ["def each():\n        yield 1", "each = lambda: (yield)", "return [item for item in job.data]"]
+)
+def test_a_yield_of_an_inner_function_is_its_own(project, body):
+    (project / "shopwork" / "inner.py").write_text(f"def start(job, ctx):\n    {body}\n")
+    assert mistakes(project, "shopwork.inner:start") == []
+
+
+def test_an_async_handler_is_checked_like_any_other(project):
+    (project / "shopwork" / "later.py").write_text("async def start(job): ...\n")
+    assert mistakes(project, "shopwork.hello:waits", "shopwork.later:start") == [
+        f"FE206 4:14 `start` in shopwork/later.py takes one argument, {SIGNATURE}"
+        " = write `async def start(job, ctx):` @ 1:1 defined here"
+    ]
 
 
 def test_a_module_without_a_likely_function_is_told_what_it_has(project):
