@@ -85,7 +85,8 @@ class WorkerSettings:
     """Section `[worker]`.
 
     Attributes:
-        threads: Steps that one process runs at a time.
+        threads: Steps that one process runs at a time in threads.
+        async_steps: Steps with an `async def` handler that one process runs at a time.
         lease_ms: `lease`: how long a step's job stays with a worker that no longer renews it, in
             milliseconds.
         grace_ms: `grace`: how long running steps may go on when a worker is asked to stop, in
@@ -95,6 +96,7 @@ class WorkerSettings:
     """
 
     threads: int = 8
+    async_steps: int = 1_000
     lease_ms: int = 15_000
     grace_ms: int = 30_000
     max_deliveries: int = 5
@@ -107,9 +109,14 @@ class LimitsSettings:
 
     Attributes:
         payload_bytes: Size of an input, a result or an emitted payload, in bytes of JSON.
+        fan_out: Events that one attempt of a step may emit.
+        gather_bytes: Size of all payloads that one attempt emits, and of all that a step which
+            joins or collects is given, in bytes of JSON.
     """
 
     payload_bytes: int = 1_048_576
+    fan_out: int = 20_000
+    gather_bytes: int = 67_108_864
 
 
 @dataclass(frozen=True, slots=True)

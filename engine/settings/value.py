@@ -153,9 +153,12 @@ KINDS: Mapping[str, Kind] = {
     "redis.prefix": Kind(_key_prefix),
     "event_store.trim.max_len": Kind(_number(1_000, 100_000_000)),
     "worker.threads": Kind(_number(1, 1_000)),
+    "worker.async_steps": Kind(_number(1, 100_000)),
     "worker.lease": Kind(_duration(500), "_ms"),
     "worker.grace": Kind(_duration(0), "_ms"),
     "worker.max_deliveries": Kind(_number(1, 1_000)),
     "worker.log_prints": Kind(_switch),
     "limits.payload_bytes": Kind(_number(1_024, 16 * 1_048_576)),
+    "limits.fan_out": Kind(_number(1, 1_000_000)),
+    "limits.gather_bytes": Kind(_number(1_024, 1_024 * 1_048_576)),
 }

@@ -37,6 +37,8 @@ def test_without_any_source_the_defaults_hold():
     assert settings.worker.lease_ms == 15_000
     assert settings.worker.grace_ms == 30_000
     assert settings.limits.payload_bytes == 1_048_576
+    assert (settings.limits.fan_out, settings.limits.gather_bytes) == (20_000, 64 * 1_048_576)
+    assert settings.worker.async_steps == 1_000
     assert settings.event_store.trim_max_len == 100_000
     assert settings.queue.dir == "flows"
 
