@@ -18,10 +18,11 @@ from engine.errors import (
     StoreUnavailable,
     StoreUnfit,
 )
-from engine.handler import Context, Job
+from engine.handler import AsyncContext, Context, Job
 
 __all__ = [
     # Handlers
+    "AsyncContext",
     "Context",
     "Job",
     # Errors

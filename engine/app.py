@@ -87,9 +87,12 @@ def open_worker(
         pins=Pins(registry, Plans(store), link),
         limits=Limits(
             threads=settings.worker.threads,
+            async_steps=settings.worker.async_steps,
             lease_ms=settings.worker.lease_ms,
             max_deliveries=settings.worker.max_deliveries,
             payload_bytes=settings.limits.payload_bytes,
+            fan_out=settings.limits.fan_out,
+            gather_bytes=settings.limits.gather_bytes,
             release=__version__,
         ),
         died=died or _die,

@@ -80,9 +80,9 @@ class Plan:
     collects: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
-    def queues(self) -> frozenset[str]:
-        """Every queue that a step of this plan waits in."""
-        return frozenset(step.queue for step in self.steps.values())
+    def queues(self) -> Mapping[str, int | None]:
+        """Every queue that a step of this plan waits in, with the limit of its one step if it has one."""
+        return {step.queue: step.concurrency for step in self.steps.values()}
 
     @cached_property
     def joins(self) -> tuple[StepPlan, ...]:
@@ -126,8 +126,8 @@ class Plan:
         """
         if data["format"] != PLAN_FORMAT:
             raise VersionNotFound(
-                f"version {version[:12]} of flow `{data['flow']}` was compiled by another release of flowengine, "
-                f"which this one cannot run"
+                f"version {version[:12]} of flow `{data['flow']}` was compiled by another release "
+                f"of flowengine, and this one cannot run it"
             )
         return cls(
             flow=data["flow"],

@@ -61,16 +61,19 @@ def start(
         about["labels"] = dict(plan.labels)
     if key is not None:
         about["key"] = {"name": key, "ttl": KEY_TTL_MS}
+    entry = plan.steps[plan.entry]
     head = encode_json(about)[:-1] + b',"input":'
     return ledger.start(
         store,
         run=run_id or new_run_id(),
         flow=plan.flow,
         version=plan.version,
-        entry=plan.entry,
-        queue=plan.steps[plan.entry].queue,
+        entry=entry.name,
+        queue=entry.queue,
         key=key or "",
         key_ttl_ms=KEY_TTL_MS,
         data=head + payload + b"}",
         offset=len(head) + 1,
+        priority=entry.priority,
+        collects=[(name, left, name in entry.arms) for name, left in plan.collects.items()],
     )

@@ -14,7 +14,7 @@ from .span import Span
 
 Role = Literal["entry", "step"]
 
-#: How a step's subscriptions trigger it: by each event, by all of them together, or by all that there were of one.
+#: How a step's subscriptions trigger it: each event, all of them together, or all that there were of one.
 Trigger = Literal["any", "all", "collect"]
 
 

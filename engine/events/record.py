@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 
@@ -27,21 +27,62 @@ class Change(NamedTuple):
     data: bytes
 
 
-class Target(NamedTuple):
-    """A subscriber of an emission; `takeable` where this process serves its queue."""
-
-    step: str
-    queue: str
-    place: int
-    takeable: bool
-
-
 class Emission(NamedTuple):
     """An emitted event; its payload is the last member of `data` and begins at byte `offset`, from 1."""
 
     ts: int
     path: str
     offset: int
-    data: bytes
     event: str
-    targets: Sequence[Target]
+    data: bytes
+
+
+class Emitted(NamedTuple):
+    """An event that a handler has emitted: its time in ms, its name, its payload as JSON."""
+
+    ts: int
+    event: str
+    payload: bytes
+
+
+class Target(NamedTuple):
+    """A subscriber of an event.
+
+    `join` has the events that a join waits for and is empty for other steps; `takeable` is 1 where the
+    job may go to the process that records the event; `covers` and `arms` are places, from 1, in the
+    routing's collects. Lists are joined by ",".
+    """
+
+    step: str
+    queue: str
+    place: int
+    priority: int
+    join: str
+    takeable: int
+    covers: str
+    arms: str
+
+
+class Collect(NamedTuple):
+    """A collect that waits for a step; the fields are as a target's, `event` is what it collects."""
+
+    step: str
+    queue: str
+    place: int
+    priority: int
+    event: str
+    covers: str
+    arms: str
+
+
+class Routing(NamedTuple):
+    """What may follow when an attempt of a step is settled.
+
+    `joins` names the plan's joins with their events, `step:event,event step:event`; `collects` are
+    those that wait for the step, each after those before it; `targets` are the subscribers of each
+    event that it has emitted.
+    """
+
+    joins: str
+    collects: Sequence[Collect]
+    targets: Mapping[str, Sequence[Target]]

@@ -7,7 +7,7 @@ from threading import Thread
 from typing import Final
 
 from engine.errors import FlowEngineError
-from engine.events.record import BufferedEvent, Change
+from engine.events.record import BufferedEvent, Change, Emitted
 from engine.store.queue import LeasedJob
 
 #: Events of one attempt and their bytes, at most; a last one says that more were dropped.
@@ -40,11 +40,14 @@ class Attempt:
         begun_ms: Monotonic time of the same moment.
         events: Its buffered events, all of them.
         events_bytes: Bytes of their data.
+        on_loop: Whether it takes a place of the event loop, and not of the threads.
+        is_awaited: Whether the event loop will settle it.
         is_full: Whether further log lines are dropped.
         cost_ms: What it was estimated to take when it came.
         follower_cost_ms: The same for the job that its settlement asks for, or None.
         acked: How many of `events` the store has.
-        emits: `(ts_ms, event, payload)` of what it has emitted.
+        emits: What it has emitted.
+        emits_bytes: Bytes of their payloads.
         changes: Changes of the handler state.
         report_is_due: Whether a report of its events is already planned.
         fault: An error that fails the attempt even if the handler caught it.
@@ -56,13 +59,16 @@ class Attempt:
         "changes",
         "cost_ms",
         "emits",
+        "emits_bytes",
         "events",
         "events_bytes",
         "fault",
         "follower_cost_ms",
+        "is_awaited",
         "is_full",
         "job",
         "lease_ends_ms",
+        "on_loop",
         "phase",
         "report_is_due",
         "started_at_ms",
@@ -70,8 +76,9 @@ class Attempt:
         "thread",
     )
 
-    def __init__(self, job: LeasedJob, *, lease_ends_ms: float) -> None:
+    def __init__(self, job: LeasedJob, *, lease_ends_ms: float, on_loop: bool = False) -> None:
         self.job = job
+        self.on_loop = on_loop
         self.taken_ms = 0.0
         self.lease_ends_ms = lease_ends_ms
         self.phase = Phase.WAITING
@@ -80,12 +87,14 @@ class Attempt:
         self.begun_ms = 0.0
         self.events: list[BufferedEvent] = []
         self.events_bytes = 0
+        self.is_awaited = False
         self.is_full = False
         self.cost_ms = 0.0
         self.follower_cost_ms: float | None = None
         self.acked = 0
         self.report_is_due = False
-        self.emits: list[tuple[int, str, bytes]] = []
+        self.emits: list[Emitted] = []
+        self.emits_bytes = 0
         self.changes: list[Change] = []
         self.fault: FlowEngineError | None = None
 

@@ -3,64 +3,71 @@
 from __future__ import annotations
 
 import logging
-import threading
+from contextvars import ContextVar
 from typing import Any, TextIO
 
 from engine.logs import IN_STEP
 
 from .context import MAX_MESSAGE, StepContext
 
-_current = threading.local()
+#: The handler that `logging` and `print` belong to: of this thread, of this task, and of what they start
+#: with their context.
+_current: ContextVar[Capture | None] = ContextVar("_current", default=None)
 
 
 class Capture:
-    """Sets the context that `logging` and `print` of this thread belong to, for as long as a handler runs."""
+    """Says whose `logging` and `print` are, for as long as a handler runs.
 
-    __slots__ = ("_context",)
+    Attributes:
+        context: The handler's context.
+        line: What it has printed without an end of line.
+    """
+
+    __slots__ = ("_token", "context", "line")
 
     def __init__(self, context: StepContext) -> None:
-        self._context = context
+        self.context = context
+        self.line = ""
 
     def __enter__(self) -> None:
-        _current.context = self._context
-        _current.line = ""
+        self._token = _current.set(self)
 
     def __exit__(self, *_: object) -> None:
-        _current.context = None
-        if _current.line:
-            self._context.logger.log("info", _current.line, {"stream": "stdout"})
+        _current.reset(self._token)
+        if self.line:
+            self.context.logger.log("info", self.line, {"stream": "stdout"})
 
 
 class RecordsToLog(logging.Handler):
     """Turns standard log records made inside a step into its `log` events."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Record it, if this thread runs a handler."""
-        context: StepContext | None = getattr(_current, "context", None)
-        if context is None:
+        """Record it, if a handler made it."""
+        capture = _current.get()
+        if capture is None:
             return
         setattr(record, IN_STEP, True)
         try:
-            context.logger.log(record.levelname.lower(), self.format(record), {"logger": record.name})
+            capture.context.logger.log(record.levelname.lower(), self.format(record), {"logger": record.name})
         except Exception:
             self.handleError(record)
 
 
 class PrintsToLog:
-    """A text stream whose lines become `log` events where the writing thread runs a handler."""
+    """A text stream whose lines become `log` events where a handler writes them."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
         """Write, or record every whole line."""
-        context: StepContext | None = getattr(_current, "context", None)
-        if context is None:
+        capture = _current.get()
+        if capture is None:
             return self._stream.write(text)
-        *lines, rest = (_current.line + text).split("\n")
-        _current.line = rest[:MAX_MESSAGE]
+        *lines, rest = (capture.line + text).split("\n")
+        capture.line = rest[:MAX_MESSAGE]
         for line in lines:
-            context.logger.log("info", line, {"stream": "stdout"})
+            capture.context.logger.log("info", line, {"stream": "stdout"})
         return len(text)
 
     def flush(self) -> None:

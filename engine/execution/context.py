@@ -10,15 +10,13 @@ from engine.clock import ServerClock
 from engine.compile.plan import StepPlan
 from engine.errors import EmitNotDeclared, PayloadError
 from engine.events.codec import as_text, decode_json, encode_json
-from engine.events.record import BufferedEvent, Change
+from engine.events.record import BufferedEvent, Change, Emitted
 from engine.events.types import LOG
+from engine.store.queue import LeasedJob
 
 from .attempt import MAX_EVENTS, MAX_EVENTS_BYTES, Attempt
 
-#: Events that one attempt may emit; they ride on its settlement.
-MAX_EMITS: Final = 200
-
-#: Changes of the handler state that one attempt may make, for the same reason.
+#: Changes of the handler state that one attempt may make; they ride on its settlement.
 MAX_CHANGES: Final = 500
 
 #: What stands in the log instead of what an attempt logs beyond its bounds.
@@ -39,14 +37,20 @@ class Services:
         buffered: Called after an event was buffered: it should be on its way within 10 ms.
         read_state: `(run_id, key)` → the committed value of the run's state, or None.
         read_input: `run_id` → what the run was started with.
+        read_inputs: Reads what a step that joins or collects works on, as JSON.
         payload_bytes: Largest payload, result or value of the state.
+        fan_out: Events that one attempt may emit.
+        gather_bytes: Bytes of the payloads of all of them.
     """
 
     clock: ServerClock
     buffered: Callable[[Attempt], None]
     read_state: Callable[[str, str], Any]
     read_input: Callable[[str], Any]
+    read_inputs: Callable[[LeasedJob, StepPlan], bytes]
     payload_bytes: int
+    fan_out: int
+    gather_bytes: int
 
     def encode(self, value: Any, what: str) -> bytes:
         """A value as JSON within the limit.
@@ -198,14 +202,21 @@ class StepFlow:
                 f"its `emits` has {declared}"
             )
             raise attempt.fault
-        if len(attempt.emits) == MAX_EMITS:
-            attempt.fault = PayloadError(
-                f"step `{self._step.name}` emitted more than {MAX_EMITS} events in one attempt, "
-                f"which this version does not support"
+        services = self._services
+        if len(attempt.emits) >= services.fan_out:
+            raise self._too_much(f"{services.fan_out:,} events in one attempt (`limits.fan_out`)")
+        raw = services.encode(payload, f"the payload of `{event}`")
+        if attempt.emits_bytes + len(raw) > services.gather_bytes:
+            raise self._too_much(
+                f"{services.gather_bytes:,} bytes of payload in one attempt (`limits.gather_bytes`)"
             )
-            raise attempt.fault
-        raw = self._services.encode(payload, f"the payload of `{event}`")
-        attempt.emits.append((self._services.clock.now_ms(), event, raw))
+        attempt.emits_bytes += len(raw)
+        attempt.emits.append(Emitted(services.clock.now_ms(), event, raw))
+
+    def _too_much(self, limit: str) -> PayloadError:
+        """A fault that fails the step even if the handler catches it: what it emitted is not whole."""
+        self._attempt.fault = PayloadError(f"step `{self._step.name}` emitted more than {limit}")
+        return self._attempt.fault
 
 
 _MISSING: Final = object()

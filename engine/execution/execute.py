@@ -7,13 +7,19 @@ Theory of operation:
 2. A stage that finds a fault raises; what it raised becomes the outcome. A handler's own
    exception is kept as it is, so that the traceback in the log is the user's.
 3. What `execute` answers is a settlement: a call for the store that says all that follows.
-   It does no I/O itself; whoever called hands the settlement over, before the exception goes
-   on to Dramatiq's middleware.
+   It does no I/O itself, but for what a join or a collect reads; whoever called hands the
+   settlement over, before the exception goes on to Dramatiq's middleware.
 4. Whatever happens in here ends as a settlement: an attempt is never left without one.
+5. An `async def` handler goes through the same stages on the event loop: its own is awaited, and
+   what waits for the store is done in a thread. Only a task that the process itself cancels
+   answers none: that attempt is given back.
+6. More emissions than one transition may record are staged before the settlement, and laid out
+   after it by `unfold`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import traceback
 from collections.abc import Callable, Container, Sequence
@@ -27,17 +33,19 @@ from engine.clock import monotonic_ms
 from engine.compile.plan import Plan, StepPlan
 from engine.errors import PayloadError
 from engine.events.codec import as_text, decode_json, encode_json
-from engine.events.record import BufferedEvent, Emission
+from engine.events.record import BufferedEvent, Emitted, Routing
 from engine.events.types import STEP_STARTED
 from engine.handler import Job
 from engine.registry.plans import Handler, LinkedPlan
 from engine.store import ledger
 from engine.store.connection import Call
+from engine.store.queue import LeasedJob
 
+from .async_context import AsyncStepContext
 from .attempt import Attempt, Phase
 from .capture import Capture
 from .context import Services, StepContext
-from .route import route
+from .route import emissions, route
 
 #: Longest traceback that is recorded, in characters; of a longer one the beginning and the end are kept.
 MAX_TRACEBACK: Final = 20_000
@@ -59,12 +67,17 @@ class Settlement:
         size: Bytes of the user's data in it.
         take: Token of the job that the answer may bring along, or ''.
         error: What the handler raised, or None.
+        staged: Emissions that the store has to have before the call.
+        unfold: Makes the call that lays a part of them out afterwards, from the number of those laid
+            out before; None where none are staged.
     """
 
     make_call: Callable[[int, Sequence[BufferedEvent]], Call]
     size: int = 0
     take: str = ""
     error: BaseException | None = None
+    staged: Sequence[Emitted] = ()
+    unfold: Callable[[int], Call] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +111,6 @@ class Execution(NamedTuple):
         job: What the handler is given.
         result: What it returned.
         result_json: The same, encoded.
-        emissions: Where its events go.
     """
 
     attempt: Attempt
@@ -109,7 +121,6 @@ class Execution(NamedTuple):
     job: Job | None = None
     result: Any = None
     result_json: bytes = b""
-    emissions: tuple[Emission, ...] = ()
 
 
 def record_start(execution: Execution) -> Execution:
@@ -126,19 +137,34 @@ def record_start(execution: Execution) -> Execution:
 
 
 def read_input(execution: Execution) -> Execution:
-    """Decode what the handler works on."""
-    leased = execution.attempt.job
-    return execution._replace(job=Job(leased.id, decode_json(leased.message), leased.event, leased.attempt))
+    """Decode what the handler works on; what a join or a collect works on stands in the log."""
+    leased, step = execution.attempt.job, execution.step
+    message = leased.message
+    if step.trigger != "any":
+        message = execution.env.services.read_inputs(leased, step)
+    return execution._replace(job=Job(leased.id, decode_json(message), leased.event, leased.attempt))
 
 
 def call_handler(execution: Execution) -> Execution:
-    """Run the user's function; a fault that it caught still counts."""
+    """Run the user's function."""
     context = StepContext(execution.attempt, execution.step, execution.env.services)
     with Capture(context):
-        result = execution.handler(execution.job, context)
+        return execution._replace(result=execution.handler(execution.job, context))
+
+
+async def await_handler(execution: Execution) -> Execution:
+    """As `call_handler`, for an `async def`."""
+    context = StepContext(execution.attempt, execution.step, execution.env.services)
+    with Capture(context):
+        result = await execution.handler(execution.job, AsyncStepContext(context))
+    return execution._replace(result=result)
+
+
+def look_for_faults(execution: Execution) -> Execution:
+    """A fault that the handler caught still counts."""
     if execution.attempt.fault is not None:
         raise execution.attempt.fault
-    return execution._replace(result=result)
+    return execution
 
 
 def encode_result(execution: Execution) -> Execution:
@@ -147,28 +173,25 @@ def encode_result(execution: Execution) -> Execution:
     return execution._replace(result_json=execution.env.services.encode(execution.result, what))
 
 
-def route_emits(execution: Execution) -> Execution:
-    """Decide where its events go."""
+def weigh(execution: Execution) -> Execution:
+    """Refuse what is too much for one transition."""
     attempt = execution.attempt
-    total = len(execution.result_json) + sum(len(payload) for _, _, payload in attempt.emits)
-    total += sum(len(change.data) for change in attempt.changes)
+    total = len(execution.result_json) + sum(len(change.data) for change in attempt.changes)
     if total > MAX_COMMIT_BYTES:
         raise PayloadError(
-            f"step `{execution.step.name}` returned, emitted and set {total:,} bytes in all, "
+            f"step `{execution.step.name}` returned and set {total:,} bytes in all, "
             f"the limit is {MAX_COMMIT_BYTES:,}"
         )
-    emissions = route(execution.linked.plan, attempt.job.path, attempt.emits, served=execution.env.served)
-    return execution._replace(emissions=tuple(emissions))
+    return execution
 
 
-STAGES: Final = (record_start, read_input, call_handler, encode_result, route_emits)
+STAGES: Final = (record_start, read_input, call_handler, look_for_faults, encode_result, weigh)
 
 
 def execute(attempt: Attempt, linked: LinkedPlan, env: Environment) -> Settlement:
     """Run one attempt and say how it is to be settled."""
     try:
-        step = linked.plan.steps[attempt.job.step]
-        execution = Execution(attempt, linked, env, step, linked.handlers[step.name])
+        execution = _begin(attempt, linked, env)
         for stage in STAGES:
             execution = stage(execution)
     # A handler may raise anything, SystemExit included; nothing may leave the attempt unsettled.
@@ -177,30 +200,78 @@ def execute(attempt: Attempt, linked: LinkedPlan, env: Environment) -> Settlemen
     return completion(execution)
 
 
+async def execute_async(attempt: Attempt, linked: LinkedPlan, env: Environment) -> Settlement:
+    """As `execute`, for an `async def` handler, on the event loop.
+
+    Raises:
+        asyncio.CancelledError: The task was cancelled from outside.
+    """
+    try:
+        execution = _begin(attempt, linked, env)
+        for stage in STAGES:
+            if stage is call_handler:
+                execution = await await_handler(execution)
+            elif stage is read_input and execution.step.trigger != "any":
+                execution = await asyncio.to_thread(stage, execution)
+            else:
+                execution = stage(execution)
+    except BaseException as error:
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise
+        return failure(attempt, env, error, cause="error")
+    return completion(execution)
+
+
+def _begin(attempt: Attempt, linked: LinkedPlan, env: Environment) -> Execution:
+    step = linked.plan.steps[attempt.job.step]
+    return Execution(attempt, linked, env, step, linked.handlers[step.name])
+
+
 def completion(execution: Execution) -> Settlement:
     """The settlement of an attempt whose handler returned."""
     attempt, env, plan = execution.attempt, execution.env, execution.linked.plan
     # Not the difference of two times of the server: what is known of its clock is corrected all the time.
     duration = int(monotonic_ms() - attempt.begun_ms)
     # Not before what was emitted: that was stamped by an estimate of the server's clock that moves.
-    emitted_at_ms = attempt.emits[-1][0] if attempt.emits else 0
+    emits = attempt.emits
+    emitted_at_ms = emits[-1].ts if emits else 0
     ended_at_ms = max(attempt.started_at_ms + duration, emitted_at_ms)
-    take = env.next_token() if execution.emissions else ""
+    is_wide = len(emits) > ledger.EMITS_A_CALL or attempt.emits_bytes > ledger.EMITS_BYTES
+    routing = route(
+        plan, execution.step.name, dict.fromkeys(emitted.event for emitted in emits), served=env.served
+    )
+    take = env.next_token() if emits and not is_wide else ""
+    counted = b',"emits":%d' % len(emits) if is_wide else b""
     commit = partial(
         ledger.commit,
         attempt.job,
         kind="completed",
         ts=ended_at_ms,
-        data=b'{"duration":%d,"result":%b}' % (duration, execution.result_json),
+        data=b'{"duration":%d,"result":%b%b}' % (duration, execution.result_json, counted),
         result=execution.result_json if execution.step.name in plan.sinks else b"",
         sinks=",".join(plan.sinks),
         take=take,
         lease_ms=env.lease_ms,
         changes=attempt.changes,
-        emits=execution.emissions,
+        emits=() if is_wide else emissions(attempt.job.path, emits),
+        staged=len(emits) if is_wide else 0,
+        routing=routing,
     )
-    size = len(execution.result_json) + sum(len(emission.data) for emission in execution.emissions)
-    return Settlement(lambda first, events: commit(first=first, events=events), size=size, take=take)
+    return Settlement(
+        lambda first, events: commit(first=first, events=events),
+        size=len(execution.result_json) + attempt.emits_bytes,
+        take=take,
+        staged=emits if is_wide else (),
+        unfold=partial(unfold, attempt.job, plan, routing) if is_wide else None,
+    )
+
+
+def unfold(job: LeasedJob, plan: Plan, routing: Routing, cursor: int) -> Call:
+    """The call that lays out a part of what an activation has staged."""
+    return ledger.unfold(
+        job.run_id, job.step_id, flow=job.flow, cursor=cursor, sinks=",".join(plan.sinks), routing=routing
+    )
 
 
 def skip(attempt: Attempt, plan: Plan, env: Environment, reason: str) -> Settlement:
@@ -217,6 +288,8 @@ def skip(attempt: Attempt, plan: Plan, env: Environment, reason: str) -> Settlem
         lease_ms=env.lease_ms,
         changes=(),
         emits=(),
+        staged=0,
+        routing=route(plan, attempt.job.step, (), served=env.served),
     )
     return Settlement(lambda first, events: commit(first=first, events=events))
 

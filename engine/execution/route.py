@@ -6,38 +6,84 @@ rest of the run, carries them out and counts.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 
-from engine.compile.plan import Plan
-from engine.events.record import Emission, Target
+from engine.compile.plan import Plan, StepPlan
+from engine.events.record import Collect, Emission, Emitted, Routing, Target
 
 
-def route(
-    plan: Plan, path: str, emits: Iterable[tuple[int, str, bytes]], *, served: Container[str]
-) -> list[Emission]:
-    """Instructions for each emission, in order.
+def emissions(path: str, emits: Iterable[Emitted]) -> list[Emission]:
+    """Emitted events as they are recorded with a settlement, in order.
 
     Args:
-        plan: The plan that the run is pinned to.
         path: Path of the activation that emitted.
-        emits: `(ts_ms, event, payload)`, the payload as JSON.
-        served: Queues that this process serves, whose jobs it may take along.
+        emits: The events.
 
     Returns:
         Emissions whose paths are `<path>.<number from 1>`. The path of what an emission makes
         due is that and the subscriber's index in the plan, so it depends on the cause alone.
     """
-    emissions = []
+    found = []
     for number, (ts_ms, event, payload) in enumerate(emits, start=1):
-        emission_path = f"{path}.{number}"
-        head = f'{{"event":"{event}","path":"{emission_path}","payload":'.encode()
-        targets = [_target(plan, name, served) for name in plan.subscribers.get(event, ())]
-        emissions.append(
-            Emission(ts_ms, emission_path, len(head) + 1, b"%b%b}" % (head, payload), event, targets)
+        head = f'{{"event":"{event}","path":"{path}.{number}","payload":'.encode()
+        found.append(Emission(ts_ms, f"{path}.{number}", len(head) + 1, event, b"%b%b}" % (head, payload)))
+    return found
+
+
+def route(plan: Plan, step: str, events: Iterable[str], *, served: Container[str]) -> Routing:
+    """What may follow when an attempt of a step is settled.
+
+    Args:
+        plan: The plan that the run is pinned to.
+        step: The step.
+        events: Events that it has emitted.
+        served: Queues that this process serves, whose jobs it may take along.
+    """
+    # Whatever a collect waits for, the collects before that wait for too: no others can be concerned.
+    covers = plan.steps[step].covers
+    return Routing(
+        joins=" ".join(f"{join.name}:{','.join(join.subscribes)}" for join in plan.joins),
+        collects=[_collect(plan.steps[name], covers) for name in covers],
+        targets={event: _targets(plan, event, covers, served) for event in events},
+    )
+
+
+def _targets(plan: Plan, event: str, covers: Sequence[str], served: Container[str]) -> list[Target]:
+    targets = []
+    for name in plan.subscribers.get(event, ()):
+        step = plan.steps[name]
+        if step.trigger == "collect":
+            continue
+        is_join = step.trigger == "all"
+        # The input of a join is read from the log anyway, and a limited queue has to be asked first.
+        is_takeable = not is_join and step.concurrency is None and step.queue in served
+        targets.append(
+            Target(
+                name,
+                step.queue,
+                step.index,
+                step.priority,
+                ",".join(step.subscribes) if is_join else "",
+                int(is_takeable),
+                _places(step.covers, covers),
+                _places(step.arms, covers),
+            )
         )
-    return emissions
+    return targets
 
 
-def _target(plan: Plan, name: str, served: Container[str]) -> Target:
-    step = plan.steps[name]
-    return Target(name, step.queue, step.index, step.queue in served)
+def _collect(step: StepPlan, covers: Sequence[str]) -> Collect:
+    return Collect(
+        step.name,
+        step.queue,
+        step.index,
+        step.priority,
+        step.subscribes[0],
+        _places(step.covers, covers),
+        _places(step.arms, covers),
+    )
+
+
+def _places(names: Sequence[str], among: Sequence[str]) -> str:
+    """Places from 1, joined by ","."""
+    return ",".join(str(among.index(name) + 1) for name in names) if names else ""

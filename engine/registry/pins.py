@@ -59,15 +59,15 @@ class Pins:
             pinned = self._pinned[flow, version] = LinkedPlan(pinned.plan, {**pinned.handlers, step: handler})
         return pinned
 
-    def queues(self, flow: str, version: str) -> frozenset[str]:
-        """The queues of a version.
+    def plan(self, flow: str, version: str) -> Plan:
+        """The plan of a version, without its handlers.
 
         Raises:
             VersionNotFound: It is not in the store.
             StoreError: The store cannot be read.
         """
         with self._lock:
-            return frozenset(self._read(flow, version).plan.queues)
+            return self._read(flow, version).plan
 
     def _read(self, flow: str, version: str) -> LinkedPlan:
         pinned = self._pinned.get((flow, version))

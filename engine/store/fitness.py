@@ -10,7 +10,7 @@ from engine.errors import StoreUnavailable, StoreUnfit
 from .connection import Store
 
 #: Version of keys and events that this release reads and writes.
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 #: Oldest servers with what the scripts need (flags of scripts, options of ZADD and XADD).
 _OLDEST: Final = {"redis": (7, 0), "valkey": (7, 2)}
@@ -78,6 +78,10 @@ def _check_format(store: Store) -> None:
         found = client.get(store.keys.format)
         if found is None:
             client.set(store.keys.format, FORMAT, nx=True)
+            return
+        if found.isdigit() and int(found) < FORMAT:
+            # From now on a release that would misread what this one writes refuses to.
+            client.set(store.keys.format, FORMAT)
             return
     if not found.isdigit() or int(found) > FORMAT:
         raise StoreUnfit(

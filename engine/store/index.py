@@ -18,8 +18,14 @@ _SEARCHED: Final = 10_000
 #: Running runs, oldest first, whose versions are looked at.
 _LIVE: Final = 5_000
 
-#: Runs whose ledgers are read in one round trip.
+#: Runs that are read in one round trip.
 _PAGE: Final = 200
+
+#: Runs that are looked at for one page of those of a flow and a status.
+_LOOKED: Final = 100_000
+
+#: Where a run stands in an index: its start in ms, and its id.
+_Place = tuple[float, str]
 
 #: Fields of the ledger that make a summary.
 _FIELDS: Final = ("flow", "version", "status", "started", "ended", "error", "step")
@@ -50,27 +56,76 @@ class RunSummary:
     failed_step: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """A part of a listing.
+
+    Attributes:
+        runs: The runs, the newest first.
+        after: The run that the next page comes after; None where there is none.
+        is_cut: Whether the page ended early: so many runs were looked at that did not fit.
+    """
+
+    runs: Sequence[RunSummary]
+    after: str | None
+    is_cut: bool
+
+
 class RunIndex:
     """The runs in one store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def list(
-        self, *, flow: str | None = None, status: str | None = None, limit: int = 50
-    ) -> Sequence[RunSummary]:
-        """Runs, newest first, at most `limit`, of a flow or a status or both."""
-        if flow is None:
-            return self._summaries(self._by_status([status] if status else STATUSES, limit))
+    def page(
+        self,
+        *,
+        flow: str | None = None,
+        status: str | None = None,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> RunPage:
+        """Runs, the newest first; of equal starts the greater id is first.
+
+        Costs some commands for each 200 runs that are looked at, however many there are. Runs
+        that start meanwhile do not move a later page.
+
+        Args:
+            flow: Only runs of this flow.
+            status: Only runs of this status.
+            since_ms: Only runs that started then or later.
+            until_ms: Only runs that started before.
+            after: Only runs that come after this one.
+            limit: At most so many.
+
+        Raises:
+            RunNotFound: `after` is not in the store, so where it stood is not known.
+        """
+        top: _Place = (float("inf") if until_ms is None else until_ms, "")
+        if after is not None:
+            top = min(top, (self.get(after).started_at_ms, after))
+        floor = float("-inf") if since_ms is None else since_ms
+        keys, other = self._sources(flow, status, (floor, top[0]))
         found: list[RunSummary] = []
-        for start in range(0, _SEARCHED, _PAGE):
-            with self._store.talking() as client:
-                ids = client.zrevrange(self._store.keys.flow_index(flow), start, start + _PAGE - 1)
-            page = self._summaries([run_id.decode() for run_id in ids])
-            found += [summary for summary in page if status is None or summary.status == status]
-            if len(ids) < _PAGE or len(found) >= limit:
-                break
-        return found[:limit]
+        looked = 0
+        while True:
+            places = self._below(keys, top, floor, _PAGE if other else min(_PAGE, limit + 1))
+            looked += len(places)
+            run_ids = [run_id for _, run_id in places]
+            fitting = self._members(other, run_ids) if other else run_ids
+            for start in range(0, len(fitting), limit + 1):
+                page = self._summaries(fitting[start : start + limit + 1])
+                # A run may have moved on since its index was read.
+                found += [one for one in page if status is None or one.status == status]
+                if len(found) > limit:
+                    return RunPage(found[:limit], after=found[limit - 1].run_id, is_cut=False)
+            if not places:
+                return RunPage(found, after=None, is_cut=False)
+            top = places[-1]
+            if looked >= _LOOKED:
+                return RunPage(found, after=top[1], is_cut=True)
 
     def get(self, run_id: str) -> RunSummary:
         """One run.
@@ -92,7 +147,7 @@ class RunIndex:
         with self._store.talking() as client:
             if client.exists(self._store.keys.run(beginning)):
                 return beginning
-        found = [run_id for run_id in self._by_status(STATUSES, _SEARCHED) if run_id.startswith(beginning)]
+        found = self.beginning_with(beginning)
         if not found:
             raise RunNotFound(f"there is no run `{beginning}` in the store at {self._store.address}")
         if len(found) > 1:
@@ -102,6 +157,19 @@ class RunIndex:
             )
         return found[0]
 
+    def beginning_with(self, beginning: str) -> Sequence[str]:
+        """The ids that begin so, the newest first; the newest 10,000 of each status are looked at."""
+        with self._store.talking() as client:
+            pipeline = client.pipeline()
+            for status in STATUSES:
+                pipeline.zrevrange(self._store.keys.status_index(status), 0, _SEARCHED - 1, withscores=True)
+            answers = pipeline.execute()
+        start = beginning.encode()
+        fitting = [
+            (int(score), raw.decode()) for answer in answers for raw, score in answer if raw.startswith(start)
+        ]
+        return [run_id for _, run_id in sorted(fitting, reverse=True)]
+
     def pinned(self) -> set[tuple[str, str]]:
         """Flow and version of the runs that are running; the oldest 5,000 are looked at."""
         with self._store.talking() as client:
@@ -109,15 +177,56 @@ class RunIndex:
         live = self._summaries([run_id.decode() for run_id in ids])
         return {(summary.flow, summary.version) for summary in live}
 
-    def _by_status(self, statuses: Sequence[str], count: int) -> Sequence[str]:
-        """The newest run ids among some statuses, at most `count`."""
+    def _sources(
+        self, flow: str | None, status: str | None, bounds: tuple[float, float]
+    ) -> tuple[Sequence[str], str | None]:
+        """The indexes to walk, and one in which a run must be too: the longer of two."""
+        keys = self._store.keys
+        if flow is None:
+            return [keys.status_index(one) for one in ([status] if status else STATUSES)], None
+        if status is None:
+            return [keys.flow_index(flow)], None
+        both = [keys.flow_index(flow), keys.status_index(status)]
         with self._store.talking() as client:
-            pipeline = client.pipeline(transaction=False)
-            for status in statuses:
-                pipeline.zrevrange(self._store.keys.status_index(status), 0, count - 1, withscores=True)
-            answers = pipeline.execute()
-        scored = {run_id.decode(): score for answer in answers for run_id, score in answer}
-        return sorted(scored, key=lambda run_id: (-scored[run_id], run_id))[:count]
+            of_flow, of_status = (client.zcount(key, *bounds) for key in both)
+        shorter, longer = both if of_flow < of_status else reversed(both)
+        return [shorter], longer
+
+    def _below(self, keys: Sequence[str], top: _Place, floor: float, count: int) -> Sequence[_Place]:
+        """The next places below `top` in some indexes taken together; none where there are no more.
+
+        A run changes from one index of a status to another while they are walked. They are read
+        in one transaction, so it is in exactly one of them, and at the same place in any.
+        """
+        offsets = dict.fromkeys(keys, 0)
+        found: list[_Place] = []
+        horizon: _Place = (float("-inf"), "")
+        while offsets:
+            with self._store.talking() as client:
+                pipeline = client.pipeline()
+                for key, offset in offsets.items():
+                    pipeline.zrevrangebyscore(key, top[0], floor, start=offset, num=count, withscores=True)
+                answers = pipeline.execute()
+            for key, answer in zip(tuple(offsets), answers, strict=True):
+                places = [(score, run_id.decode()) for run_id, score in answer]
+                below = [place for place in places if place < top]
+                found += below
+                if len(places) == count and not below:
+                    # So many runs started in the millisecond of `top` that none below it is in sight.
+                    offsets[key] += count
+                    continue
+                del offsets[key]
+                if len(places) == count:
+                    # What this index has below its last place is not known yet.
+                    horizon = max(horizon, places[-1])
+        return sorted((place for place in found if place >= horizon), reverse=True)
+
+    def _members(self, key: str, run_ids: Sequence[str]) -> Sequence[str]:
+        if not run_ids:
+            return []
+        with self._store.talking() as client:
+            scores = client.zmscore(key, run_ids)
+        return [run_id for run_id, score in zip(run_ids, scores, strict=True) if score is not None]
 
     def _summaries(self, run_ids: Sequence[str]) -> Sequence[RunSummary]:
         found = []

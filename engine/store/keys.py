@@ -16,6 +16,7 @@ LUA_NAMES: Final = {
     "RUN": "run:",
     "JOB": "job:",
     "QUEUE": "queue:",
+    "STAGE": "stage:",
     "STATE": "state:",
     "FLOWS": "flows:",
     "RUNS": "runs:",
@@ -28,6 +29,7 @@ LUA_NAMES: Final = {
     "QUEUES": "queues",
     "READY": "ready",
     "TIMERS": "timers",
+    "UNFOLDING": "unfolding",
     "SWEEP": "sweep",
     "WORKERS": "workers",
 }
@@ -79,9 +81,10 @@ class Keys:
         """Hash of a worker."""
         return f"{self.prefix}:worker:{worker_id}"
 
-    def worker_queues(self, worker_id: str) -> str:
-        """Set of the queues that a worker's threads serve."""
-        return f"{self.prefix}:worker:{worker_id}:queues:threads"
+    def worker_queues(self, worker_id: str) -> tuple[str, str]:
+        """Sets of the queues whose jobs a worker's threads do, and of those that its event loop does."""
+        served = f"{self.prefix}:worker:{worker_id}:queues"
+        return f"{served}:threads", f"{served}:loop"
 
     def worker_wake(self, worker_id: str) -> str:
         """List that wakes one worker's fetcher."""

@@ -2,9 +2,12 @@
 
 The ledger, the hash `nq:run:<run>`, has two parts.
 Folded (equal to the fold of the log): `flow`, `version`, `status`, `started`, `ended`, `error`,
-`step`, `open`, `n:<step>`, `r:<sink>`.
+`step`, `r:<sink>`, `n:<step>` (activations made), `open` (open activations and undecided collects),
+`left:<collect>` (those of them that it waits for), `armed:<collect>` (it will fire), `j:<join>` (events that
+have come), `j:<join>:<event>` (where in the log), `half` (joins that have some and not all), `u:<stepId>` (a
+wide fan-out on its way: emissions laid out, all of them, attempt, path).
 Volatile (of this moment only, and not in the log): `leased`, `c:<token>` (the job that a commit took along).
-`open` is meaningful while the run is `running`.
+What counts is meaningful while the run is `running`.
 
 Each function makes the call of one script; what it guarantees stands in the script's header.
 """
@@ -13,13 +16,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from engine.errors import StoreError, VersionNotFound
-from engine.events.record import BufferedEvent, Change, Emission
+from engine.events.record import BufferedEvent, Change, Emission, Emitted, Routing
 
 from .connection import Call, Store
 from .queue import LeasedJob
+
+#: Emissions that one settlement records, and that one call stages or lays out, at most: a script that wrote
+#: more would hold the server up.
+EMITS_A_CALL: Final = 200
+
+#: Bytes of their payloads, at most.
+EMITS_BYTES: Final = 1024 * 1024
+
+#: Milliseconds for which staged emissions wait for their settlement.
+_STAGE_TTL_MS: Final = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +55,33 @@ def start(
     key_ttl_ms: int,
     data: bytes,
     offset: int,
+    priority: int,
+    collects: Sequence[tuple[str, int, bool]],
 ) -> Started:
     """Start a run, once per run id and per key.
+
+    `collects` are `(step, left, armed)`: what each waits for, and whether the entry arms it.
 
     Raises:
         VersionNotFound: The store has no such plan.
         StoreFull: Redis is out of memory; nothing was written.
         StoreError: The store cannot be reached or refused the call.
     """
-    answer = store.call("start", run, flow, version, entry, queue, key, key_ttl_ms, data, offset)
+    answer = store.call(
+        "start",
+        run,
+        flow,
+        version,
+        entry,
+        queue,
+        key,
+        key_ttl_ms,
+        data,
+        offset,
+        priority,
+        len(collects),
+        *(part for step, left, armed in collects for part in (step, left, 1 if armed else 0)),
+    )
     word = answer[0].decode()
     if word == "NOPLAN":
         raise VersionNotFound(f"version {version[:12]} of flow `{flow}` is not in the store: deploy it first")
@@ -73,20 +104,46 @@ def commit(
     events: Sequence[BufferedEvent],
     changes: Sequence[Change],
     emits: Sequence[Emission],
+    staged: int,
+    routing: Routing,
 ) -> Call:
     """Settle an attempt as completed or skipped, with all that follows from it."""
     args: list[Any] = [*job.head, first, kind, ts, data, result, sinks, take, lease_ms]
-    args += (len(events), len(changes), len(emits))
+    args += (len(events), len(changes), len(emits), staged)
     for event in events:
         args += event
     for change in changes:
         args += change
+    args += _routing_args(routing)
     for emission in emits:
-        args += emission[:5]
-        args.append(len(emission.targets))
-        for step, queue, index, takeable in emission.targets:
-            args += (step, queue, index, 1 if takeable else 0)
+        args += emission
     return ("commit", args)
+
+
+def stage(job: LeasedJob, *, first: int, emits: Sequence[Emitted]) -> Call:
+    """Keep emissions, the first of which has this number, for a settlement that they are too many for."""
+    args: list[Any] = [*job.head, first, _STAGE_TTL_MS, len(emits)]
+    for emission in emits:
+        args += emission
+    return ("stage", args)
+
+
+def unfold(run: str, step_id: str, *, flow: str, cursor: int, sinks: str, routing: Routing) -> Call:
+    """Lay out a part of the emissions that an activation had staged, from the number `cursor` on."""
+    step = step_id.rpartition("#")[0]
+    args = (run, step_id, step, flow, cursor, EMITS_A_CALL, EMITS_BYTES, sinks)
+    return ("unfold", (*args, *_routing_args(routing)))
+
+
+def _routing_args(routing: Routing) -> list[Any]:
+    args: list[Any] = [routing.joins, len(routing.collects), len(routing.targets)]
+    for collect in routing.collects:
+        args += collect
+    for event, targets in routing.targets.items():
+        args += (event, len(targets))
+        for target in targets:
+            args += target
+    return args
 
 
 def fail(

@@ -32,6 +32,18 @@ class EventLog:
             yield from page
             after = page[-1].id
 
+    def last(self, run_id: str) -> Event | None:
+        """The newest event of a run; None for an unknown run."""
+        with self._store.talking() as client:
+            found = decode_entries(client.xrevrange(self._store.keys.log(run_id), count=1))
+        return found[0] if found else None
+
+    def get(self, run_id: str, event_id: str) -> Event | None:
+        """One event of a run; None where its log does not have it."""
+        with self._store.talking() as client:
+            found = decode_entries(client.xrange(self._store.keys.log(run_id), event_id, event_id))
+        return found[0] if found else None
+
     def wait(self, run_id: str, *, after: str, timeout_ms: int, count: int = PAGE) -> list[Event]:
         """As `read`, but waits up to `timeout_ms` (at least 1, at most 4,000) for the first event."""
         block = max(1, min(timeout_ms, 4_000))

@@ -5,7 +5,7 @@ What a plan means is `compile.plan`'s; here it is JSON-able data under a flow an
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from engine.errors import FlowNotFound, VersionNotFound
@@ -28,7 +28,7 @@ class Plans:
         plan: Mapping[str, Any],
         source: str,
         mode: Literal["serve", "store"],
-        queues: Collection[str],
+        queues: Mapping[str, int | None],
     ) -> tuple[str, str | None]:
         """Store a plan.
 
@@ -39,13 +39,15 @@ class Plans:
             source: Text of the file that it was made from.
             mode: `serve` puts it in force where its version is new to this store; `store` leaves
                 the pointer alone.
-            queues: Every queue that a step of it waits in.
+            queues: Every queue that a step of it waits in, with how many jobs it may hand out at once, if
+                that is limited.
 
         Returns:
             `stored`, `new`, `current` or `old`, and with `old` the version that stays in force.
         """
         stored = encode_json({"plan": plan, "source": source})
-        answer = self._store.call("deploy", flow, version, stored, mode, len(queues), *sorted(queues))
+        flat = [part for name in sorted(queues) for part in (name, queues[name] or "")]
+        answer = self._store.call("deploy", flow, version, stored, mode, len(queues), *flat)
         return answer[0].decode(), answer[1].decode() if len(answer) > 1 else None
 
     def version_in_force(self, flow: str) -> str:

@@ -36,7 +36,8 @@ class LeasedJob(NamedTuple):
         losses: How often its worker was lost before.
         path: What caused the activation, from the entry's `0` on.
         event: The event that made it due; empty for the entry.
-        message: Its input, JSON.
+        message: Its input, JSON; of a join or a collect, where in the log that is.
+        is_limited: Whether its queue hands out only so many jobs at once.
     """
 
     run_id: str
@@ -51,6 +52,7 @@ class LeasedJob(NamedTuple):
     path: str
     event: str
     message: bytes
+    is_limited: bool = False
 
     @property
     def id(self) -> str:
@@ -70,7 +72,7 @@ class LeasedJob(NamedTuple):
 
 def leased_job(fields: Sequence[Any], token: str) -> LeasedJob:
     """A job as `fetch`, `commit` and `sweep` answer it, leased under a token."""
-    job_id, queue, attempt, losses, path, event, message, flow, version = fields
+    job_id, queue, attempt, losses, path, event, message, flow, version, limited = fields
     run_id, _, step_id = job_id.decode().partition("/")
     return LeasedJob(
         run_id=run_id,
@@ -85,12 +87,30 @@ def leased_job(fields: Sequence[Any], token: str) -> LeasedJob:
         path=path.decode(),
         event=event.decode(),
         message=message,
+        is_limited=limited == b"1",
     )
 
 
-def fetch(worker: str, *, seq: int, room: int, lease_ms: int, ttl_ms: int) -> Call:
-    """Lease up to `room` jobs of the worker's ready queues under the token `<worker>.<seq>`."""
-    return ("fetch", (worker, seq, room, lease_ms, ttl_ms))
+class Room(NamedTuple):
+    """How many jobs a process can take in.
+
+    Attributes:
+        threads: Jobs that its threads would do.
+        loop: Jobs that its event loop would do.
+        free: Threads that have nothing to do.
+    """
+
+    threads: int
+    loop: int
+    free: int
+
+    def __bool__(self) -> bool:
+        return self.threads > 0 or self.loop > 0
+
+
+def fetch(worker: str, *, seq: int, room: Room, lease_ms: int, ttl_ms: int) -> Call:
+    """Lease jobs of the worker's ready queues, up to its room, under the token `<worker>.<seq>`."""
+    return ("fetch", (worker, seq, *room, lease_ms, ttl_ms))
 
 
 def release(job: LeasedJob, *, delay_ms: int = 0, unroutable: bytes = b"") -> Call:
@@ -121,7 +141,20 @@ def knock(worker: str, *, ttl_ms: int) -> Call:
     return ("knock", (worker, ttl_ms))
 
 
-def heartbeat(worker: str, *, ttl_ms: int, queues: Sequence[str], fields: Mapping[str, str | int]) -> Call:
+class Served(NamedTuple):
+    """Names of the queues that a process serves, each ordered.
+
+    Attributes:
+        threads: Queues whose jobs its threads do.
+        loop: Queues whose jobs its event loop does.
+    """
+
+    threads: tuple[str, ...]
+    loop: tuple[str, ...]
+
+
+def heartbeat(worker: str, *, ttl_ms: int, served: Served, fields: Mapping[str, str | int]) -> Call:
     """Say that a worker lives and what it serves; with a ttl of 0, that it leaves."""
     flat = [part for field in fields.items() for part in field]
-    return ("heartbeat", (worker, ttl_ms, len(queues), *queues, *flat))
+    counts = (len(served.threads), len(served.loop))
+    return ("heartbeat", (worker, ttl_ms, *counts, *served.threads, *served.loop, *flat))

@@ -31,6 +31,8 @@ NAMES: Final = (
     "commit",
     "fail",
     "report",
+    "stage",
+    "unfold",
     "release",
     "renew",
     "sweep",

@@ -44,7 +44,7 @@ class Workers:
             pipeline = client.pipeline(transaction=False)
             for worker_id in ids:
                 pipeline.hmget(keys.worker(worker_id), "host", "pid", "release", "threads", "seen")
-                pipeline.smembers(keys.worker_queues(worker_id))
+                pipeline.sunion(keys.worker_queues(worker_id))
             answers = pipeline.execute()
         found = []
         for worker_id, fields, queues in zip(ids, answers[::2], answers[1::2], strict=True):

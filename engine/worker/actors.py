@@ -14,10 +14,13 @@ from engine.errors import HandlerError, StoreError, VersionNotFound, WorkerLost
 from engine.events.codec import encode_json
 from engine.execution.attempt import Attempt, Phase
 from engine.execution.execute import Environment, Settlement, execute, failure, skip
+from engine.execution.route import route
 from engine.registry.pins import Pins
 from engine.registry.plans import LinkedPlan
-from engine.store import queue
+from engine.store import ledger, queue
+from engine.store.connection import Call
 
+from .async_steps import AsyncSteps
 from .broker import STEPS_QUEUE, actor_name
 from .committer import Committer
 from .leases import Leases, is_over
@@ -40,7 +43,14 @@ class StepActors:
     """Runs leased jobs as Dramatiq actors."""
 
     def __init__(
-        self, *, pins: Pins, env: Environment, committer: Committer, leases: Leases, release_name: str
+        self,
+        *,
+        pins: Pins,
+        env: Environment,
+        committer: Committer,
+        leases: Leases,
+        loop: AsyncSteps,
+        release_name: str,
     ) -> None:
         """Prepare.
 
@@ -49,12 +59,14 @@ class StepActors:
             env: The process that executes.
             committer: Takes settlements.
             leases: What is held.
+            loop: Runs `async def` handlers.
             release_name: Version of the engine, for `step.unroutable`.
         """
         self._pins = pins
         self._env = env
         self._committer = committer
         self._leases = leases
+        self._loop = loop
         self._release_name = release_name
         self._unroutable: OrderedDict[str, int] = OrderedDict()
         self._broker: Broker | None = None
@@ -99,16 +111,21 @@ class StepActors:
         linked = self._plan_of(attempt)
         if linked is None:
             return
+        if attempt.on_loop or linked.is_async(attempt.job.step):
+            attempt.is_awaited = True
+            self._loop.schedule(attempt, linked)
+            return
         begun_ms = monotonic_ms()
         settlement = execute(attempt, linked, self._env)
-        self._settle(attempt, settlement, duration_ms=monotonic_ms() - begun_ms)
+        self.settle(attempt, settlement, duration_ms=monotonic_ms() - begun_ms)
         if isinstance(settlement.error, Exception):
             raise settlement.error
         if settlement.error is not None:
             # Dramatiq expects exceptions, not what ends a thread or a process.
             raise RuntimeError(f"the handler raised {type(settlement.error).__name__}") from settlement.error
 
-    def _settle(self, attempt: Attempt, settlement: Settlement, *, duration_ms: float | None = None) -> None:
+    def settle(self, attempt: Attempt, settlement: Settlement, *, duration_ms: float | None = None) -> None:
+        """Hand a settlement over; waits while too many bytes are on their way."""
         self._leases.settling(attempt, follows=bool(settlement.take), duration_ms=duration_ms)
         self._committer.submit(attempt, settlement)
 
@@ -149,33 +166,51 @@ class StepActors:
             self._give_back(attempt)
 
     def abandon(self, attempt: Attempt) -> None:
-        """Give an attempt back whose thread is dead."""
+        """Give an attempt back whose thread is dead, or whose task was cancelled."""
         self._give_back(attempt)
 
     def _give_back(self, attempt: Attempt, *, delay_ms: int = 0, unroutable: bytes = b"") -> None:
         call = queue.release(attempt.job, delay_ms=delay_ms, unroutable=unroutable)
-        self._settle(attempt, Settlement(lambda *_: call))
+        self.settle(attempt, Settlement(lambda *_: call))
+
+    def unfold(self, job_id: str, flow: str, version: str, cursor: int) -> Call | None:
+        """The call that lays out a part of somebody else's wide fan-out; None where it cannot be made.
+
+        Raises:
+            StoreError: The plan cannot be read.
+        """
+        run_id, _, step_id = job_id.partition("/")
+        step = step_id.rpartition("#")[0]
+        try:
+            plan = self._pins.plan(flow, version)
+        except VersionNotFound as error:
+            logger.error("%s cannot be laid out here: %s", job_id, error)
+            return None
+        routing = route(plan, step, plan.steps[step].emits, served=())
+        return ledger.unfold(
+            run_id, step_id, flow=flow, cursor=cursor, sinks=",".join(plan.sinks), routing=routing
+        )
 
     def skipped(self, attempt: Attempt) -> None:
         """Settle an attempt whose handler Dramatiq's middleware kept from running."""
         if attempt.phase is Phase.RUNNING:
             error = RuntimeError("the engine did not settle this attempt; please report it")
-            self._settle(attempt, failure(attempt, self._env, error, cause="bug of flowengine"))
+            self.settle(attempt, failure(attempt, self._env, error, cause="bug of flowengine"))
         elif self._leases.begin(attempt) and (linked := self._plan_of(attempt)):
-            self._settle(attempt, skip(attempt, linked.plan, self._env, "skipped by middleware"))
+            self.settle(attempt, skip(attempt, linked.plan, self._env, "skipped by middleware"))
 
     def rejected(self, attempt: Attempt) -> None:
         """Settle an attempt whose message Dramatiq's middleware rejected."""
         if not self._leases.begin(attempt):
             return
         error = RuntimeError("middleware rejected the message before the handler ran")
-        self._settle(attempt, failure(attempt, self._env, error, cause="rejected by middleware"))
+        self.settle(attempt, failure(attempt, self._env, error, cause="rejected by middleware"))
 
     def exhausted(self, attempt: Attempt) -> None:
         """Settle a job that was lost too often."""
         job = attempt.job
         error = WorkerLost(f"{job.losses} workers were lost while they ran this step")
-        self._settle(attempt, failure(attempt, self._env, error, cause="worker lost"))
+        self.settle(attempt, failure(attempt, self._env, error, cause="worker lost"))
 
     def refused(self, attempt: Attempt, why: str) -> Settlement:
         """What replaces a settlement that the store will never accept."""

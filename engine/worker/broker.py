@@ -1,8 +1,10 @@
-"""Dramatiq's side: a broker whose one queue brings the jobs that the fetcher leased.
+"""Dramatiq's side: a broker whose two queues bring the jobs that the fetcher leased.
 
-It implements Dramatiq's documented extension points, `Broker` and `Consumer`. All steps
-share one Dramatiq queue, since Dramatiq runs a thread per queue and cannot drop one; a
-step's own queue is ours, in Redis and in the fetcher.
+It implements Dramatiq's documented extension points, `Broker` and `Consumer`. Steps share
+one Dramatiq queue for the threads and one for the event loop, since Dramatiq runs a thread
+per queue and cannot drop one; a step's own queue is ours, in Redis and in the fetcher. The
+loop's queue has a Dramatiq worker of its own: what only has to be put on the loop does not
+wait for a thread.
 """
 
 from __future__ import annotations
@@ -17,8 +19,9 @@ from dramatiq.errors import QueueNotFound
 
 from engine.execution.attempt import Attempt, Phase
 
-#: The Dramatiq queue that all steps share.
+#: The Dramatiq queue of all jobs that threads do, and that of all jobs that the event loop does.
 STEPS_QUEUE: Final = "flowengine.steps"
+LOOP_QUEUE: Final = "flowengine.loop"
 
 
 class StepMessage(MessageProxy):
@@ -32,7 +35,7 @@ class StepMessage(MessageProxy):
         job = attempt.job
         super().__init__(
             Message(
-                queue_name=STEPS_QUEUE,
+                queue_name=LOOP_QUEUE if attempt.on_loop else STEPS_QUEUE,
                 actor_name=actor_name(job.flow, job.step),
                 args=(attempt,),
                 kwargs={},
@@ -76,19 +79,22 @@ class FlowBroker(Broker):
         """
         super().__init__(middleware=middleware)
         self.queues = set()
-        self._inbox: SimpleQueue[Attempt] = SimpleQueue()
+        self._inboxes: dict[str, SimpleQueue[Attempt]] = {
+            STEPS_QUEUE: SimpleQueue(),
+            LOOP_QUEUE: SimpleQueue(),
+        }
         self._steps = steps
 
     def deliver(self, attempts: Iterable[Attempt]) -> None:
         """Bring attempts to Dramatiq's worker."""
         for attempt in attempts:
-            self._inbox.put(attempt)
+            self._inboxes[LOOP_QUEUE if attempt.on_loop else STEPS_QUEUE].put(attempt)
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 30000) -> Consumer:
         """An iterator over the attempts that were delivered; `prefetch` is the fetcher's affair."""
-        if queue_name not in self.queues:
+        if queue_name not in self._inboxes:
             raise QueueNotFound(queue_name)  # type: ignore[no-untyped-call]
-        return _StepConsumer(self._inbox, timeout / 1000, self._steps)
+        return _StepConsumer(self._inboxes[queue_name], timeout / 1000, self._steps)
 
     def declare_queue(self, queue_name: str) -> None:
         """Declare a queue; only the steps' own is ever delivered to."""
@@ -117,13 +123,16 @@ class _StepConsumer(Consumer):
         return StepMessage(attempt)
 
     def ack(self, message: MessageProxy) -> None:
-        """Nothing to do where the handler ran: its settlement was handed over before, and is the ack."""
-        if isinstance(message, StepMessage) and message.attempt.phase is not Phase.SETTLING:
+        """Nothing to do where the handler ran: its settlement was handed over before, and is the ack.
+
+        Nor where it is on the event loop now, which settles it later.
+        """
+        if isinstance(message, StepMessage) and _is_unsettled(message.attempt):
             self._steps.skipped(message.attempt)
 
     def nack(self, message: MessageProxy) -> None:
         """As `ack`; a message that middleware rejected before the handler ran has failed."""
-        if isinstance(message, StepMessage) and message.attempt.phase is not Phase.SETTLING:
+        if isinstance(message, StepMessage) and _is_unsettled(message.attempt):
             self._steps.rejected(message.attempt)
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
@@ -138,3 +147,8 @@ class _StepConsumer(Consumer):
                 self._steps.release(self._inbox.get_nowait())
             except Empty:
                 return
+
+
+def _is_unsettled(attempt: Attempt) -> bool:
+    """Whether nobody has handed a settlement of an attempt over, or will."""
+    return attempt.phase is not Phase.SETTLING and not attempt.is_awaited

@@ -15,14 +15,17 @@ Theory of operation:
 4. An attempt is held, and its lease renewed, until its answer was read.
 5. Buffered events of a running attempt are reported after at most 10 ms, by this thread, if
    no settlement has taken them along by then.
+6. A wide fan-out takes several rounds: its emissions are staged, a few megabytes a pipeline; then
+   it is settled, and the attempt is let go; then they are laid out, one part a pipeline, so that
+   others get their turn. What is not laid out when the process dies, any keeper finishes.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from threading import Condition
 from typing import Any, Final
@@ -31,10 +34,10 @@ from engine.clock import monotonic_ms
 from engine.errors import StoreError, StoreFull, StoreUnavailable
 from engine.execution.attempt import Attempt, Phase
 from engine.execution.execute import Settlement
-from engine.store import ledger
 from engine.store.connection import Call, Channel, ScriptsUnknown
 from engine.store.queue import LeasedJob, leased_job
 
+from .items import LARGE_BYTES, Item, Kind, calls_of, report_item
 from .vital import Outage, VitalThread
 
 logger = logging.getLogger(__name__)
@@ -46,43 +49,14 @@ REPORT_AFTER_MS: Final = 10
 BATCH_ITEMS: Final = 256
 BATCH_BYTES: Final = 4 * 1024 * 1024
 
-#: Events that go with one call, at most: a script that wrote more would hold the server up.
-EVENTS_A_CALL: Final = 200
-
 #: Pipelines on their way at once: the server works at one while the next is made ready.
 PIPELINES: Final = 2
 
 #: Bytes of large items that may wait to be sent; who brings more has to wait.
 BACKLOG_BYTES: Final = 32 * 1024 * 1024
 
-#: Bytes from which an item counts as large. Smaller ones are bounded by the room for jobs.
-LARGE_BYTES: Final = 64 * 1024
-
 #: Seconds between signs of life when there is nothing to do.
 _BEAT_S: Final = 0.5
-
-
-@dataclass(slots=True, eq=False)
-class Item:
-    """Something to tell the store about an attempt.
-
-    Attributes:
-        attempt: The attempt.
-        content: What to tell.
-        is_report: Whether it only reports events, so that the attempt goes on.
-        is_fallback: Whether it stands in for a refused item.
-        sent_events: Number of the attempt's events that the last call covered.
-        first_sent_at_ms: Monotonic time at which it was first sent.
-        sent_at_ms: Monotonic time at which it was last sent.
-    """
-
-    attempt: Attempt
-    content: Settlement
-    is_report: bool = False
-    is_fallback: bool = False
-    sent_events: int = 0
-    first_sent_at_ms: float = 0.0
-    sent_at_ms: float = 0.0
 
 
 class Committer(VitalThread):
@@ -113,8 +87,9 @@ class Committer(VitalThread):
         self._backlog = Condition()
         self._backlog_bytes = 0
         self._outage = Outage(self)
-        self._sent: deque[deque[Item]] = deque()
+        self._sent: deque[deque[Item | None]] = deque()
         self._again: list[Item] = []
+        self._bare: deque[Call] = deque()
 
     def submit(self, attempt: Attempt, settlement: Settlement) -> None:
         """Hand over a settlement; waits while too many bytes are on their way."""
@@ -139,6 +114,11 @@ class Committer(VitalThread):
             self._is_dozing = False
             self._inbox.put(None)
 
+    def pass_on(self, call: Call) -> None:
+        """Send a call whose answer does not matter along with what is sent next."""
+        self._bare.append(call)
+        self._inbox.put(None)
+
     def close(self) -> None:
         """Ask for the end: the thread leaves when all that was handed over has been answered."""
         self.stopping.set()
@@ -148,10 +128,9 @@ class Committer(VitalThread):
         """Send until the end is asked for and nothing is left."""
         while True:
             self.beat()
-            batch = self._again or self._next_batch()
-            self._again = []
+            batch = self._next_batch()
             try:
-                if batch:
+                if batch or self._bare:
                     self._send(batch)
                 elif self._sent:
                     self._read_answers()
@@ -159,7 +138,8 @@ class Committer(VitalThread):
                 elif self.stopping.is_set() and self._inbox.empty():
                     break
             except StoreError as error:
-                self._again += [item for sent in self._sent for item in sent]
+                unanswered = [item for sent in self._sent for item in sent if item is not None]
+                self._again += [item.whole or item for item in unanswered if _is_sent_again(item)]
                 self._sent.clear()
                 if not isinstance(error, ScriptsUnknown):
                     self._outage.failed(error)
@@ -167,14 +147,14 @@ class Committer(VitalThread):
 
     def _next_batch(self) -> list[Item]:
         """What is to be sent now; waits only when nothing else is to be done."""
-        batch: list[Item] = []
         if len(self._sent) == PIPELINES:
-            return batch
-        size = 0
-        item = self._wait() if not self._sent else self._look()
+            return []
+        batch, self._again = self._again, []
+        size = sum(item.size for item in batch)
+        item = self._look() if self._sent or batch or self._bare else self._wait()
         while item is not None:
             batch.append(item)
-            size += item.content.size
+            size += item.size
             item = self._look() if len(batch) < BATCH_ITEMS and size < BATCH_BYTES else None
         return self._due_reports(batch)
 
@@ -202,7 +182,7 @@ class Committer(VitalThread):
 
     def _due_reports(self, batch: list[Item]) -> list[Item]:
         now = monotonic_ms()
-        while self._reports and self._reports[0][0] <= now:
+        while self._reports and self._reports[0][0] <= now and len(batch) < BATCH_ITEMS:
             _, attempt = self._reports.popleft()
             attempt.report_is_due = False
             if attempt.phase is Phase.RUNNING and len(attempt.events) > attempt.acked:
@@ -211,12 +191,15 @@ class Committer(VitalThread):
 
     def _send(self, batch: list[Item]) -> None:
         since_ms = monotonic_ms()
-        sent: deque[Item] = deque()
-        calls = []
+        sent: deque[Item | None] = deque()
+        calls: list[Call] = []
+        while self._bare:
+            sent.append(None)
+            calls.append(self._bare.popleft())
         for whole in batch:
             whole.first_sent_at_ms = whole.first_sent_at_ms or since_ms
             whole.sent_at_ms = since_ms
-            for item, call in in_chunks(whole):
+            for item, call in calls_of(whole):
                 sent.append(item)
                 calls.append(call)
         self._sent.append(sent)
@@ -231,8 +214,11 @@ class Committer(VitalThread):
             item = oldest.popleft()
             if _is_passing(answer):
                 trouble = answer
-                self._again.append(item)
-            elif self._is_to_repeat(item, answer):
+            if item is None:
+                continue
+            if item.kind is Kind.STAGE:
+                self._note_staged(item, answer)
+            elif answer is trouble or self._is_to_repeat(item, answer):
                 self._again.append(item)
         self._sent.popleft()
         if trouble is None:
@@ -240,30 +226,47 @@ class Committer(VitalThread):
         else:
             self._outage.failed(trouble)
 
+    def _note_staged(self, part: Item, answer: Any) -> None:
+        """Send the whole on with the last part; where an earlier one failed, this one tells of a gap."""
+        whole = part.whole
+        if whole is None:
+            return
+        if isinstance(answer, StoreError):
+            if not _is_passing(answer) and not self._refuse(whole, str(answer)):
+                return
+        else:
+            # Any other word will be the settlement's answer too.
+            whole.staged = answer[1] if answer[0] in (b"OK", b"GAP") else len(whole.content.staged)
+        self._again.append(whole)
+
     def _is_to_repeat(self, item: Item, answer: Any) -> bool:
         if isinstance(answer, StoreError):
             return self._refuse(item, str(answer))
         word = answer[0]
-        if word == b"GAP":
-            item.attempt.acked = answer[1]
-            return True
         if word == b"REFUSED":
             return self._refuse(item, answer[1].decode())
         if word == b"GONE":
             logger.critical("run %s has no ledger any more: its keys were deleted", item.attempt.job.run_id)
-        if item.is_report:
-            if word == b"OK":
-                item.attempt.acked = max(item.attempt.acked, item.sent_events)
-            return False
+        if item.goes_on(word, answer):
+            return True
+        if item.kind is Kind.SETTLE:
+            return self._is_to_unfold(item, word, answer)
+        return False
+
+    def _is_to_unfold(self, item: Item, word: bytes, answer: Any) -> bool:
+        """Let go of a settled attempt; answers whether a wide fan-out is to be laid out."""
         successor = leased_job(answer[1], item.content.take) if len(answer) > 1 and answer[1] else None
         # `OK`: the call sent last has recorded it, not an earlier one whose answer was lost. So the job that
         # came along is leased since then, which matters after a long outage.
         self._finish(item, successor, item.sent_at_ms if word == b"OK" else item.first_sent_at_ms)
-        return False
+        if item.content.unfold is None or word not in (b"OK", b"DUP", b"SETTLED"):
+            return False
+        item.kind, item.content = Kind.UNFOLD, replace(item.content, staged=())
+        return True
 
     def _refuse(self, item: Item, why: str) -> bool:
         """Deal with an item that will never be accepted; answers whether a substitute is to be sent."""
-        if item.is_report:
+        if item.kind in (Kind.REPORT, Kind.UNFOLD):
             logger.error("events of %s were refused: %s", item.attempt.job.id, why)
             return False
         if item.is_fallback:
@@ -288,23 +291,9 @@ class Committer(VitalThread):
                 self._backlog.notify_all()
 
 
-def report_item(attempt: Attempt) -> Item:
-    """An item that reports the events that are unsent when it is sent."""
-    report = Settlement(lambda first, events: ledger.report(attempt.job, first=first, events=events))
-    return Item(attempt, report, is_report=True)
-
-
-def in_chunks(item: Item) -> Iterator[tuple[Item, Call]]:
-    """The calls that tell an item: so many reports of its attempt's events that none holds too many."""
-    events, at = item.attempt.events, item.attempt.acked
-    end = len(events)
-    while end - at > EVENTS_A_CALL:
-        chunk = report_item(item.attempt)
-        chunk.sent_events = at + EVENTS_A_CALL
-        yield chunk, chunk.content.make_call(at, events[at : chunk.sent_events])
-        at = chunk.sent_events
-    item.sent_events = end
-    yield item, item.content.make_call(at, events[at:end])
+def _is_sent_again(item: Item) -> bool:
+    """Whether an unanswered item is sent again; the last part of what is staged stands for all."""
+    return item.kind is not Kind.STAGE or item.whole is not None
 
 
 def _is_passing(answer: Any) -> bool:

@@ -7,7 +7,9 @@ Theory of operation, the local half of the wake protocol:
    and leaves the marker again if something is left.
 2. So: wait for room, fetch, and block for a marker only when the fetch left room over, that
    is, when nothing more waited. A process that pops a marker has room, and fetches before it
-   sleeps. Never block without room: the marker would be in the wrong hands.
+   sleeps. Never block for a queue without room for its jobs: the marker would be in the wrong
+   hands. Room of another kind, for the loop or for the threads, that comes back meanwhile knocks
+   on this worker's own marker list.
 3. A fetch is known by its number. When its answer is lost the same number is sent again, and
    brings the same jobs. The blocking call is never repeated: after any trouble comes a fetch.
 4. One who leaves makes a last fetch with no room, which leaves every marker that it may have
@@ -25,13 +27,18 @@ from engine.errors import StoreError
 from engine.store import queue
 from engine.store.connection import Call, Channel
 from engine.store.keys import Keys
-from engine.store.queue import LeasedJob, leased_job
+from engine.store.queue import LeasedJob, Room, leased_job
 
 from .leases import Leases
+from .served import ServedQueues
 from .vital import Outage, VitalThread, Watch
 
 #: Seconds between signs of life while there is no room.
 _BEAT_S: Final = 0.5
+
+#: Jobs of the threads and of the loop that one fetch asks for, at most: a script that leased more would hold
+#: the server up.
+FETCH_MOST: Final = 200
 
 #: Milliseconds for which a knock on the own marker list is kept.
 KNOCK_TTL_MS: Final = 10_000
@@ -66,7 +73,7 @@ class Fetcher(VitalThread):
         *,
         worker_id: str,
         keys: Keys,
-        queues: Callable[[], tuple[str, ...]],
+        served: ServedQueues,
         register: Callable[[], Call],
         tokens: Tokens,
         leases: Leases,
@@ -82,7 +89,7 @@ class Fetcher(VitalThread):
             channel: A connection of its own, which repeats nothing.
             worker_id: Who asks.
             keys: Keys of the store.
-            queues: Answers the queues that this process serves; another tuple when they have changed.
+            served: The queues that this process serves.
             register: Makes the call that writes this worker's keys.
             tokens: Numbers of this worker.
             leases: What is held, and the room.
@@ -97,9 +104,7 @@ class Fetcher(VitalThread):
         self._worker_id = worker_id
         self._own_wake = keys.worker_wake(worker_id)
         self._keys = keys
-        self._queues = queues
-        self._named: tuple[str, ...] = ()
-        self._wakes: list[str] = []
+        self._served = served
         self._register = register
         self._tokens = tokens
         self._leases = leases
@@ -116,13 +121,14 @@ class Fetcher(VitalThread):
             self.beat()
             self._watch.look()
             room = self._leases.wait_for_room(_BEAT_S)
-            if room and self._fetch(room) < room and not self.stopping.is_set():
-                self._block()
-        self._fetch(0)
+            if room and self._fetch(room) and not self.stopping.is_set():
+                self._block(room)
+        self._fetch(Room(0, 0, 0))
         self._channel.close()
 
-    def _fetch(self, room: int) -> int:
-        """Fetch once, however often that has to be asked; answers how many jobs came."""
+    def _fetch(self, room: Room) -> bool:
+        """Fetch once, however often that has to be asked; answers whether nothing more waits."""
+        room = room._replace(threads=min(room.threads, FETCH_MOST), loop=min(room.loop, FETCH_MOST))
         number, first_ms = self._tokens.next_number(), monotonic_ms()
         token = self._tokens.token(number)
         call = queue.fetch(
@@ -140,14 +146,15 @@ class Fetcher(VitalThread):
                 self._outage.failed(error)
                 # The jobs of an answer that is never read are taken back when their lease is over.
                 if self.stopping.is_set():
-                    return 0
+                    return False
                 continue
             self._outage.succeeded()
             if jobs is not None:
                 break
         if jobs:
             self._deliver(jobs, since_ms)
-        return len(jobs)
+        on_loop = sum(self._served.is_on_loop(job.queue) for job in jobs)
+        return not (0 < room.loop <= on_loop or 0 < room.threads <= len(jobs) - on_loop)
 
     def _ask(self, call: Call, token: str) -> list[LeasedJob] | None:
         """Send the call once; None means to send it again."""
@@ -166,17 +173,16 @@ class Fetcher(VitalThread):
         _, *words = self._channel.call(renew[0], *renew[1])
         return [job for job, word in zip(jobs, words, strict=True) if word != b"lost"]
 
-    def _block(self) -> None:
-        """Wait for a marker; whatever comes of it, a fetch follows."""
+    def _block(self, room: Room) -> None:
+        """Wait for a marker of a queue that there is room for; whatever comes of it, a fetch follows."""
+        if not self._leases.may_block(room):
+            return
+        served = self._served.now
+        names = (*(served.threads if room.threads else ()), *(served.loop if room.loop else ()))
+        wakes = [self._keys.queue_wake(name) for name in names]
         try:
-            self._channel.command("BLPOP", self._own_wake, *self._markers(), self._block_s)
+            self._channel.command("BLPOP", self._own_wake, *wakes, self._block_s)
         except StoreError as error:
             self._outage.failed(error)
-
-    def _markers(self) -> list[str]:
-        """The marker lists of the queues that are served now."""
-        names = self._queues()
-        if names is not self._named:
-            self._named = names
-            self._wakes = [self._keys.queue_wake(name) for name in self._named]
-        return self._wakes
+        finally:
+            self._leases.blocked()

@@ -12,8 +12,10 @@ from typing import Any, Final
 
 from dramatiq import Worker
 
-from engine.clock import ServerClock, new_worker_id
-from engine.errors import StoreError, StoreUnavailable
+from engine.clock import ServerClock, monotonic_ms, new_worker_id
+from engine.compile.plan import StepPlan
+from engine.errors import PayloadError, StoreError, StoreUnavailable
+from engine.events.codec import decode_json
 from engine.execution.attempt import Attempt
 from engine.execution.context import Services
 from engine.execution.execute import Environment, Settlement
@@ -21,12 +23,14 @@ from engine.registry.pins import Pins
 from engine.registry.plans import Registry
 from engine.store import queue
 from engine.store.connection import COMMAND_TIMEOUT_S, Call, Store
+from engine.store.gather import Gather
 from engine.store.index import RunIndex
 from engine.store.log import EventLog, HandlerState
-from engine.store.queue import LeasedJob
+from engine.store.queue import LeasedJob, Served
 
 from .actors import StepActors
-from .broker import STEPS_QUEUE, FlowBroker
+from .async_steps import AsyncSteps
+from .broker import LOOP_QUEUE, STEPS_QUEUE, FlowBroker
 from .committer import Committer
 from .fetcher import KNOCK_TTL_MS, Fetcher, Tokens
 from .leases import Leases
@@ -55,16 +59,22 @@ class Limits:
 
     Attributes:
         threads: Handlers that run at once.
+        async_steps: `async def` handlers that run at once, besides.
         lease_ms: Length of a lease.
         max_deliveries: Losses after which a job is not tried again.
         payload_bytes: Largest payload or result.
+        fan_out: Events that one attempt may emit.
+        gather_bytes: Bytes of the payloads that one attempt emits, or that one join or collect reads.
         release: Version of the engine, for people.
     """
 
     threads: int
+    async_steps: int
     lease_ms: int
     max_deliveries: int
     payload_bytes: int
+    fan_out: int
+    gather_bytes: int
     release: str
 
 
@@ -101,29 +111,50 @@ class WorkerProcess:
         self._is_over = threading.Event()
         self._clock = ServerClock()
         self._tokens = Tokens(self.worker_id)
-        self._leases = Leases(threads=limits.threads, lease_ms=limits.lease_ms)
+        self._leases = Leases(
+            threads=limits.threads,
+            async_steps=limits.async_steps,
+            lease_ms=limits.lease_ms,
+            served=self._served,
+            grew=self._knock,
+        )
         self._committer = Committer(
             store.channel(timeout_s=self._timeout_s), settled=self._settled, fallback=self._refused
         )
         env = self._environment()
+        self._loop = AsyncSteps(env=env, settle=self._settle, give_back=self._abandon)
         self._actors = StepActors(
-            pins=pins, env=env, committer=self._committer, leases=self._leases, release_name=limits.release
+            pins=pins,
+            env=env,
+            committer=self._committer,
+            leases=self._leases,
+            loop=self._loop,
+            release_name=limits.release,
         )
         self._broker = FlowBroker(self._actors, middleware=[])
         self._actors.bind(self._broker)
-        self._broker.declare_queue(STEPS_QUEUE)
+        for queue_name in (STEPS_QUEUE, LOOP_QUEUE):
+            self._broker.declare_queue(queue_name)
         for linked in registry.linked:
             self._actors.declare(linked.plan)
         of_keeper, of_others = (Watch(lease_ms=limits.lease_ms, dead=self._report_death) for _ in range(2))
         self._fetcher = self._new_fetcher(of_keeper)
         self._keeper = self._new_keeper(of_others)
         of_keeper.over(self._keeper)
-        of_others.over(self._fetcher, self._committer)
+        of_others.over(self._fetcher, self._committer, self._loop)
         notice = Notice()
-        for thread in (self._fetcher, self._committer, self._keeper):
+        for thread in (self._fetcher, self._committer, self._keeper, self._loop):
             thread.died = self._report_death
             thread.notice = notice
-        self._worker = Worker(self._broker, worker_threads=limits.threads, worker_timeout=_WORKER_TIMEOUT_MS)
+        self._workers = (
+            self._new_worker(STEPS_QUEUE, threads=limits.threads),
+            self._new_worker(LOOP_QUEUE, threads=1),
+        )
+
+    def _new_worker(self, queue_name: str, *, threads: int) -> Worker:
+        return Worker(
+            self._broker, queues={queue_name}, worker_threads=threads, worker_timeout=_WORKER_TIMEOUT_MS
+        )
 
     @property
     def _timeout_s(self) -> float:
@@ -136,7 +167,10 @@ class WorkerProcess:
             buffered=self._committer.buffered,
             read_state=self._patient(HandlerState(self._store).get),
             read_input=self._patient(EventLog(self._store).input_of),
+            read_inputs=self._patient(self._read_inputs),
             payload_bytes=self._limits.payload_bytes,
+            fan_out=self._limits.fan_out,
+            gather_bytes=self._limits.gather_bytes,
         )
         return Environment(
             worker_id=self.worker_id,
@@ -145,6 +179,17 @@ class WorkerProcess:
             next_token=self._next_token,
             lease_ms=self._limits.lease_ms,
         )
+
+    def _read_inputs(self, job: LeasedJob, step: StepPlan) -> bytes:
+        """What a step that joins or collects works on, read from the log."""
+        gather, limit_bytes = Gather(self._store), self._limits.gather_bytes
+        places = decode_json(job.message)
+        try:
+            if step.trigger == "all":
+                return gather.join(job.run_id, places, limit_bytes=limit_bytes)
+            return gather.collect(job.run_id, job.event, places, limit_bytes=limit_bytes)
+        except PayloadError as error:
+            raise PayloadError(f"the input of step `{step.name}` has {error}") from error
 
     def _next_token(self) -> str:
         """A token for a job to take along, or '' where none is to come."""
@@ -170,7 +215,7 @@ class WorkerProcess:
             self._store.channel(timeout_s=block_s + self._timeout_s),
             worker_id=self.worker_id,
             keys=self._store.keys,
-            queues=lambda: self._served.names,
+            served=self._served,
             register=self._heartbeat,
             tokens=self._tokens,
             leases=self._leases,
@@ -190,6 +235,7 @@ class WorkerProcess:
             release=self._actors.release,
             abandon=self._actors.abandon,
             exhausted=self._exhausted,
+            unfold=self._actors.unfold,
             watch=watch,
             lease_ms=self._limits.lease_ms,
             max_deliveries=self._limits.max_deliveries,
@@ -205,7 +251,9 @@ class WorkerProcess:
         register = self._heartbeat()
         self._store.call(register[0], *register[1])
         self._committer.start()
-        self._worker.start()
+        self._loop.start()
+        for worker in self._workers:
+            worker.start()
         self._fetcher.start()
         self._keeper.start()
         self._is_started = True
@@ -225,8 +273,9 @@ class WorkerProcess:
         """Come to an end in order: nothing that was done is lost, nothing that was not begun is kept.
 
         The order matters. The fetcher leaves; handlers get `grace_ms`; what was not begun is given
-        back; the settlements are sent and answered; only then the keeper stops renewing. What still
-        runs after the grace is left to its lease.
+        back, and what is left on the event loop, whose tasks can be cancelled; the settlements are
+        sent and answered; only then the keeper stops renewing. What still runs after the grace is
+        left to its lease.
         """
         with self._stop_lock:
             if self._is_stopped or not self._is_started:
@@ -235,7 +284,10 @@ class WorkerProcess:
             self._served.stop()
             self.stop_taking()
             self._fetcher.join(_BLOCK_S + self._timeout_s)
-            self._worker.stop(timeout=max(1, grace_ms))
+            ends_ms = monotonic_ms() + grace_ms
+            for worker in self._workers:
+                worker.stop(timeout=max(1, int(ends_ms - monotonic_ms())))
+            self._loop.drain(max(0.0, (ends_ms - monotonic_ms()) / 1000))
             self._broker.close()
             self._committer.close()
             self._committer.join(max(_DRAIN_S, grace_ms / 1000))
@@ -249,7 +301,7 @@ class WorkerProcess:
         if left:
             names = ", ".join(sorted(attempt.job.id for attempt in left)[:5])
             logger.warning("left unfinished, to be run again when the lease is over: %s", names)
-        leave = queue.heartbeat(self.worker_id, ttl_ms=0, queues=(), fields={})
+        leave = queue.heartbeat(self.worker_id, ttl_ms=0, served=Served((), ()), fields={})
         try:
             self._store.call(leave[0], *leave[1])
         except StoreError:
@@ -263,8 +315,17 @@ class WorkerProcess:
             "threads": self._limits.threads,
         }
         return queue.heartbeat(
-            self.worker_id, ttl_ms=self._limits.lease_ms, queues=self._served.names, fields=fields
+            self.worker_id, ttl_ms=self._limits.lease_ms, served=self._served.now, fields=fields
         )
+
+    def _knock(self) -> None:
+        self._committer.pass_on(queue.knock(self.worker_id, ttl_ms=KNOCK_TTL_MS))
+
+    def _settle(self, attempt: Attempt, settlement: Settlement) -> None:
+        self._actors.settle(attempt, settlement)
+
+    def _abandon(self, attempt: Attempt) -> None:
+        self._actors.abandon(attempt)
 
     def _deliver(self, jobs: Sequence[LeasedJob], since_ms: float) -> None:
         self._broker.deliver(self._leases.take(jobs, since_ms=since_ms))

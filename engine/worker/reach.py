@@ -67,9 +67,9 @@ class Reach:
         self._mean_ms += _WEIGHT * (duration_ms - self._mean_ms)
 
     @property
-    def has_idle_threads(self) -> bool:
-        """Whether there are fewer jobs than threads."""
-        return self.jobs < self._threads
+    def idle_threads(self) -> int:
+        """Threads that no job is there for."""
+        return max(0, self._threads - self.jobs)
 
     def may_follow(self) -> bool:
         """Whether a job that is about to be removed may ask for another one in its place."""

@@ -1,13 +1,15 @@
-"""The queues that a process serves.
+"""The queues that a process serves, and by what: its threads or its event loop.
 
 They are those of its flows as it has loaded them, and those of the versions that running
 runs of these flows are pinned to: a step may have moved to another queue since, or may be
-gone, and its jobs wait where they were put.
+gone, and its jobs wait where they were put. The event loop serves a queue all of whose
+steps are `async def` here; everything else the threads do.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
@@ -15,6 +17,7 @@ from engine.errors import StoreError, VersionNotFound
 from engine.registry.pins import Pins
 from engine.registry.plans import Registry
 from engine.store.index import RunIndex
+from engine.store.queue import Served
 
 #: Seconds between two looks at the versions that runs are pinned to.
 _LOOK_EVERY_S: Final = 30.0
@@ -24,7 +27,7 @@ class ServedQueues:
     """Names of queues, looked up anew from time to time.
 
     Attributes:
-        names: The queues, ordered; another tuple whenever they change.
+        now: The queues; another value whenever they change.
     """
 
     def __init__(self, registry: Registry, pins: Pins, runs: RunIndex) -> None:
@@ -32,10 +35,22 @@ class ServedQueues:
         self._pins = pins
         self._runs = runs
         self._is_over = threading.Event()
-        self.names = self._of_registry()
+        self._on_loop: frozenset[str] = frozenset()
+        self._all: frozenset[str] = frozenset()
+        self.now = Served((), ())
+        self._serve(())
 
     def __contains__(self, name: object) -> bool:
-        return name in self.names
+        return name in self._all
+
+    def is_on_loop(self, name: str) -> bool:
+        """Whether the event loop does the jobs of a queue."""
+        return name in self._on_loop
+
+    @property
+    def has_loop(self) -> bool:
+        """Whether the event loop does the jobs of any queue."""
+        return bool(self._on_loop)
 
     def start(self) -> None:
         """Look once, and again from time to time, in a thread that nothing waits for.
@@ -57,12 +72,23 @@ class ServedQueues:
                 self._look()
 
     def _look(self) -> None:
-        names = tuple(sorted({*self._of_registry(), *self._of_pinned()}))
-        if names != self.names:
-            self.names = names
+        self._serve(self._of_pinned())
 
-    def _of_registry(self) -> tuple[str, ...]:
-        return tuple(sorted({name for linked in self._registry.linked for name in linked.plan.queues}))
+    def _serve(self, pinned: Iterable[str]) -> None:
+        on_loop: dict[str, bool] = {}
+        for linked in self._registry.linked:
+            for step in linked.plan.steps.values():
+                on_loop[step.queue] = linked.is_async(step.name) and on_loop.get(step.queue, True)
+        # What old versions alone have, nobody has linked yet.
+        for name in pinned:
+            on_loop.setdefault(name, False)
+        now = Served(
+            threads=tuple(sorted(name for name, is_async in on_loop.items() if not is_async)),
+            loop=tuple(sorted(name for name, is_async in on_loop.items() if is_async)),
+        )
+        if now != self.now:
+            self._on_loop, self._all = frozenset(now.loop), frozenset(on_loop)
+            self.now = now
 
     def _of_pinned(self) -> set[str]:
         flows = {linked.plan.flow for linked in self._registry.linked}
@@ -70,5 +96,5 @@ class ServedQueues:
         for flow, version in self._runs.pinned():
             if flow in flows:
                 with suppress(VersionNotFound):
-                    queues |= self._pins.queues(flow, version)
+                    queues.update(self._pins.plan(flow, version).queues)
         return queues

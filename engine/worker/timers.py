@@ -1,10 +1,11 @@
 """The keeper: one thread for all that has to happen in time.
 
 At every tick (at most a second apart) it sweeps leases of dead workers, moves what has
-fallen due, and looks whether the other vital threads are alive; every third of a lease it
-renews what this process holds and says that it lives. What has not begun it asks for at
-every tick, and gives it back when its run is ending or when it waits behind handlers that
-turned slow. It has a connection of its own, so that a large settlement never delays a renewal.
+fallen due, goes on with fan-outs whose process died, and looks whether the other vital
+threads are alive; every third of a lease it renews what this process holds and says that it
+lives. What has not begun it asks for at every tick, and gives it back when its run is ending
+or when it waits behind handlers that turned slow. It has a connection of its own, so that a
+large settlement never delays a renewal.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from engine.store.queue import LeasedJob, leased_job
 
 from .fetcher import Tokens
 from .leases import Leases, is_alive
+from .unfolding import Unfolding
 from .vital import Outage, VitalThread, Watch
 
 logger = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ class Keeper(VitalThread):
         release: Callable[[Attempt], None],
         abandon: Callable[[Attempt], None],
         exhausted: Callable[[LeasedJob, float], None],
+        unfold: Callable[[str, str, str, int], Call | None],
         watch: Watch,
         lease_ms: int,
         max_deliveries: int,
@@ -60,6 +63,8 @@ class Keeper(VitalThread):
             release: Gives back an attempt, unless it has begun.
             abandon: Gives back an attempt whose thread is dead.
             exhausted: Settles a job that was lost too often, leased since a monotonic time.
+            unfold: Makes the call that lays out a part of a wide fan-out, of
+                `(job, flow, version, cursor)`; None where it cannot.
             watch: Looks after the other vital threads.
             lease_ms: Length of a lease.
             max_deliveries: Losses after which a job is not tried again.
@@ -72,6 +77,7 @@ class Keeper(VitalThread):
         self._release = release
         self._abandon = abandon
         self._exhausted = exhausted
+        self._unfolding = Unfolding(make_call=unfold, send=self._send)
         self._watch = watch
         self._lease_ms = lease_ms
         self._max_deliveries = max_deliveries
@@ -110,8 +116,9 @@ class Keeper(VitalThread):
             # What has not begun is asked for at every tick: its run may be ending.
             self._renew([attempt for attempt in held if attempt.phase is Phase.WAITING])
         self._sweep()
-        due_in_ms: int = self._send(queue.promote(limit=queue.PROMOTE_LIMIT))
-        return due_in_ms
+        due_in_ms, *unfolding = self._send(queue.promote(limit=queue.PROMOTE_LIMIT))
+        self._unfolding.look(unfolding)
+        return int(due_in_ms)
 
     def _renew(self, held: Sequence[Attempt]) -> None:
         """Renew what something in this process will settle; give back everything else."""

@@ -73,6 +73,10 @@ class VitalThread(threading.Thread):
         """Work until the end is asked for."""
         raise NotImplementedError
 
+    def suspicion(self) -> str:
+        """What may keep this thread from giving a sign of life, as the end of a sentence."""
+        return ""
+
     def beat(self) -> None:
         """Give a sign of life."""
         self.beat_ms = monotonic_ms()
@@ -116,7 +120,8 @@ class Watch:
             if not thread.is_alive():
                 self._dead(f"the thread {thread.name} has died")
             elif silent_ms > self._patience_ms:
-                self._dead(f"the thread {thread.name} has given no sign of life for {silent_ms / 1000:.1f} s")
+                silent = f"has given no sign of life for {silent_ms / 1000:.1f} s"
+                self._dead(f"the thread {thread.name} {silent}{thread.suspicion()}")
 
 
 class Outage:

@@ -6,14 +6,15 @@
 -- ARGV 1 run (id) 2 step_id (activation) 3 step (name) 4 flow (name) 5 queue (name) 6 token (string) 7 attempt (integer)
 --      8 first (integer: number of the first event) 9 ts (ms) 10 data (JSON object) 11 error (JSON object, for the run)
 --      12 events (count), then events of (type, ts, data)
--- Reads and writes: run, job, flow (log), queue active, runs, events, channel.
+-- Reads and writes: run, job, flow (log), stage, queue active/wake, ready, runs, events,
+-- channel.
 -- Returns: {'OK'} · {'SETTLED'} · {'FENCED'} · {'ENDED'} · {'GONE'} · {'DUP'} · {'GAP', n} send events from n
---- include now append finish attempt buffered
+--- include now append arm finish attempt buffered
 local run, step_id, step, flow, queue, token, attempt = unpack(ARGV, 1, 7)
 local first, ts, data, error_of_run, events = tonumber(ARGV[8]), ARGV[9], ARGV[10], ARGV[11], tonumber(ARGV[12])
 local ledger, job = RUN .. run, run .. '/' .. step_id
 local status = redis.call('HGET', ledger, 'status')
-local kept = redis.call('HMGET', JOB .. job, 'state', 'token', 'last', 'events')
+local kept = redis.call('HMGET', JOB .. job, 'state', 'token', 'last', 'events', 'staged')
 local refused = refusal(status, job, queue, token, kept)
 if refused then return { refused } end
 local recorded = tonumber(kept[4])
@@ -22,6 +23,7 @@ if first > recorded then return { 'GAP', recorded } end
 redis.call('DEL', JOB .. job)
 redis.call('ZREM', QUEUE .. queue .. ':active', job)
 redis.call('HDEL', ledger, 'c:' .. token)
+if kept[5] then redis.call('UNLINK', STAGE .. job) end
 append_buffered(run, flow, step, step_id, attempt, 13, events, first, recorded)
 if status == 'running' then
   local started = redis.call('HGET', ledger, 'started')
@@ -32,5 +34,6 @@ if status == 'running' then
 else
   append('step.failed', run, flow, step, step_id, attempt, ts, data, '')
 end
+arm_limited(queue)
 fail_if_idle(run, flow, redis.call('HINCRBY', ledger, 'leased', -1))
 return { 'OK' }

@@ -20,6 +20,7 @@ if unroutable ~= '' then append('step.unroutable', run, flow, step, step_id, att
 local leased = redis.call('HINCRBY', ledger, 'leased', -1)
 if status ~= 'running' then
   redis.call('DEL', JOB .. job)
+  arm_limited(queue)
   fail_if_idle(run, flow, leased)
   return { 'OK' }
 end

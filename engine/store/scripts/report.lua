@@ -4,9 +4,9 @@
 -- KEYS 1 prefix (string)
 -- ARGV 1 run (id) 2 step_id (activation) 3 step (name) 4 flow (name) 5 queue (name) 6 token (string) 7 attempt (integer)
 --      8 first (integer: number of the first event) 9 events (count), then events of (type, ts, data)
--- Reads and writes: run, job, flow (log), queue active, events, channel.
+-- Reads and writes: run, job, flow (log), queue active/wake, ready, events, channel.
 -- Returns: {'OK'} · {'SETTLED'} · {'FENCED'} · {'ENDED'} · {'GONE'} · {'DUP'} · {'GAP', n} send events from n
---- include now append finish attempt buffered
+--- include now append arm finish attempt buffered
 local run, step_id, step, flow, queue, token, attempt = unpack(ARGV, 1, 7)
 local first, events = tonumber(ARGV[8]), tonumber(ARGV[9])
 local job = run .. '/' .. step_id

@@ -48,7 +48,7 @@ local function take_back(queue, job)
   if losses >= max_losses then
     redis.call('HSET', JOB .. job, 'token', token, 'losses', losses, 'events', 0)
     redis.call('ZADD', active, now + lease_ms, job)
-    return { job, queue, tonumber(h[7]), losses, h[3], h[4], h[5], of[2], of[3] }
+    return { job, queue, tonumber(h[7]), losses, h[3], h[4], h[5], of[2], of[3], '' }
   end
   redis.call('HSET', JOB .. job, 'state', 'wait', 'token', '', 'losses', losses)
   redis.call('HINCRBY', RUN .. run, 'leased', -1)

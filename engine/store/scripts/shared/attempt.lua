@@ -1,10 +1,10 @@
 -- attempt: is this token the one that has the job? Answers a refusal, or nil when the call may go on.
 -- Every script about an attempt begins with it, before its first write.
--- Needs: finish (OVER).
+-- Needs: arm, finish (OVER).
 
 local function forget(job, queue)
   redis.call('DEL', JOB .. job)
-  redis.call('ZREM', QUEUE .. queue .. ':active', job)
+  if redis.call('ZREM', QUEUE .. queue .. ':active', job) == 1 then arm_limited(queue) end
 end
 
 local function refusal(status, job, queue, token, kept)
