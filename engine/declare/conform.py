@@ -21,7 +21,7 @@ _NOTES = frozenset({"$schema", "$defs", "title", "description"})
 #: Looked at apart from the others: the type, because they rely on it.
 _APART = frozenset({"type", "properties"})
 
-_TYPES: Mapping[str, type] = {"string": str, "array": list, "object": dict}
+_TYPES: Mapping[str, type] = {"string": str, "array": list, "object": dict, "integer": int}
 
 
 def conforms(value: Any, schema: Schema, root: Schema) -> bool:
@@ -32,7 +32,9 @@ def conforms(value: Any, schema: Schema, root: Schema) -> bool:
         schema: A schema, or a part of one.
         root: The schema whose `$defs` its references mean.
     """
-    if "type" in schema and not isinstance(value, _TYPES.get(schema["type"], ())):
+    if "type" in schema and (
+        not isinstance(value, _TYPES.get(schema["type"], ())) or isinstance(value, bool)
+    ):
         return False
     for keyword in schema.keys() - _NOTES - _APART:
         rule = schema[keyword]
@@ -82,6 +84,9 @@ _CHECKS: Mapping[str, _Check] = {
     "minItems": lambda value, rule, schema, root: len(value) >= rule,
     "maxItems": lambda value, rule, schema, root: len(value) <= rule,
     "minProperties": lambda value, rule, schema, root: len(value) >= rule,
+    "maxProperties": lambda value, rule, schema, root: len(value) <= rule,
+    "minimum": lambda value, rule, schema, root: value >= rule,
+    "maximum": lambda value, rule, schema, root: value <= rule,
     "required": lambda value, rule, schema, root: all(key in value for key in rule),
     "anyOf": lambda value, rule, schema, root: any(conforms(value, branch, root) for branch in rule),
     "additionalProperties": _additional,

@@ -133,3 +133,9 @@ def where(path: Path) -> str:
 def kind_of(value: Any) -> str:
     """What a value is, as the last words of "must be text, not …"."""
     return _KINDS.get(type(value), "a date or a time")
+
+
+def short(value: object) -> str:
+    """A value on one line, of at most 70 characters."""
+    text = " ".join(str(value).split())
+    return text if len(text) <= 70 else f"{text[:67]}…"

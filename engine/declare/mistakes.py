@@ -1,7 +1,7 @@
 """A fault of the shape in one plain sentence, at the place where it stands.
 
-One function for each keyword of the schema. What merely follows from another fault
-is not said: a misspelt key is not also a missing one.
+One function for each keyword of the schema; those about the keys of a map are in
+`keys`. What merely follows from another fault is not said.
 """
 
 from __future__ import annotations
@@ -12,25 +12,21 @@ from typing import Any
 
 from .diagnostic import Diagnostic, Related
 from .document import Document, ListNode, Node, ScalarNode
-from .fault import Fault, Whereabouts, kind_of, level_of, name_of, where
+from .fault import Fault, Whereabouts, kind_of, name_of, short
+from .keys import missing_keys, unknown_keys
 from .span import Span
 from .suggest import nearest
-from .words import LATER, Level, foreign, is_later
+from .words import TO_WRITE
 
 _NAME_RULE = "it may have letters, digits, `_` and `-`, and begins with a letter or `_`"
 _EVENT_RULE = (
     "it has parts with dots in between, each of letters, digits, `_` and `-`, beginning with a letter or `_`"
 )
 
-_TYPES = {"string": "text", "array": "a list", "object": "a map"}
+_TYPES = {"string": "text", "array": "a list", "object": "a map", "integer": "a whole number"}
 
-#: A missing key → what to write.
-_TO_WRITE = {
-    "flow": "write `flow: <name>`",
-    "steps": "write `steps:`, and under it each step as `name: {handler: module:function}`",
-    "handler": "write `handler: module:function`",
-    "any": "write `{any: [a, b]}`",
-}
+#: Characters of a list of events that is repeated in a help; a longer one is hinted at.
+_LONGEST_EVENTS = 40
 
 
 def explain(document: Document, faults: Sequence[Fault]) -> tuple[Diagnostic, ...]:
@@ -57,74 +53,21 @@ def _queue_file(document: Document) -> Diagnostic:
     )
 
 
-def _unknown_keys(places: Whereabouts, fault: Fault) -> list[Diagnostic]:
-    entries = places.map(fault.path).entries
-    known = fault.schema["properties"]
-    return [
-        _unknown_key(fault, key, entry.key_span, [name for name in known if name not in entries])
-        for key, entry in entries.items()
-        if key not in known
-    ]
-
-
-def _unknown_key(fault: Fault, key: str, span: Span, missing: Sequence[str]) -> Diagnostic:
-    level = level_of(fault.path)
-    code, help = "FE101", None
-    if other := foreign(key, level):
-        code, help = "FE102", other[1]
-    elif is_later(key, level):
-        help = f"`{key}` is not supported yet by this version of flowengine"
-    elif (start := key.partition(":")[0]) in missing and start != key:
-        help = f"put a space after the colon: `{start}: {key[len(start) + 1 :]}`"
-    elif likely := nearest(key, [*missing, *LATER.get(level, ())]):
-        later = ", which is not supported yet by this version of flowengine"
-        help = f"did you mean `{likely}`?" if likely in missing else f"did you mean `{likely}`{later}?"
-    else:
-        help = "the keys here are " + ", ".join(f"`{name}`" for name in fault.schema["properties"])
-    return Diagnostic("error", code, f"unknown key `{_short(key)}`{where(fault.path)}", span, help)
-
-
-def _meant(key: str, level: Level, missing: Sequence[str]) -> str | None:
-    """The missing key that an unknown one stands for, as far as one can tell."""
-    if other := foreign(key, level):
-        return other[0]
-    if is_later(key, level):
-        # Three of them are other kinds of work, and two other kinds of subscription.
-        return {
-            "flow": "handler",
-            "wait": "handler",
-            "approval": "handler",
-            "all": "any",
-            "collect": "any",
-        }.get(key)
-    start = key.partition(":")[0]
-    return start if start in missing else nearest(key, missing)
-
-
-def _missing_keys(places: Whereabouts, fault: Fault) -> list[Diagnostic]:
-    entries = places.map(fault.path).entries
-    missing = [key for key in fault.rule if key not in entries]
-    unknown = [key for key in entries if key not in fault.schema["properties"]]
-    meant = {_meant(key, level_of(fault.path), missing) for key in unknown}
-    span = places.key_place(fault.path)
-    return [
-        Diagnostic("error", "FE104", f"{name_of(fault.path)} has no `{key}`", span, _TO_WRITE[key])
-        for key in missing
-        if key not in meant
-    ]
-
-
 def _wrong_type(places: Whereabouts, fault: Fault) -> list[Diagnostic]:
     wanted = fault.rule if isinstance(fault.rule, list) else [fault.rule]
     span = places.place(fault)
     name = name_of(fault.path)
     if fault.value is None:
-        help = _TO_WRITE["handler"] if name.startswith("step ") else _TO_WRITE.get(str(fault.path[-1]))
+        help = TO_WRITE["handler"] if name.startswith("step ") else TO_WRITE.get(str(fault.path[-1]))
         return [
             Diagnostic(
                 "error", "FE108", f"{name} is empty", span, help or "give it a value, or remove the key"
             )
         ]
+    if wanted == ["integer"]:
+        return [_no_whole_number(places, fault)]
+    if fault.path[-1] == "collect" and isinstance(fault.value, list):
+        return [_collected_list(places, fault)]
     kinds = [_TYPES[kind] for kind in wanted]
     must = kinds[0] if len(kinds) == 1 else f"{', '.join(kinds[:-1])} or {kinds[-1]}"
     message = f"{name} must be {must}, not {kind_of(fault.value)}"
@@ -137,11 +80,9 @@ def _of_right_type(places: Whereabouts, fault: Fault, node: Node, wanted: Sequen
         return "write each step as `name: {handler: module:function}` under `steps`"
     if fault.path[:1] == ("steps",) and len(fault.path) == 2:
         return "write `handler: module:function` under the step's name"
-    if not isinstance(node, ScalarNode):
-        return None
+    if not isinstance(node, ScalarNode) or fault.path[-1] == "handler":
+        return TO_WRITE.get(str(fault.path[-1]))
     written = places.written(node.span)
-    if fault.path[-1] == "handler":
-        return _TO_WRITE["handler"]
     if "string" in wanted:
         # Most texts are names, and no name begins with a digit.
         may_be_any_text = fault.path[0] in ("labels", "description")
@@ -150,18 +91,65 @@ def _of_right_type(places: Whereabouts, fault: Fault, node: Node, wanted: Sequen
     return f"write `[{written}]`" if "array" in wanted else None
 
 
+def _no_whole_number(places: Whereabouts, fault: Fault) -> Diagnostic:
+    name, value = fault.path[-1], fault.value
+    is_decimal = isinstance(value, float)
+    what = f"`{places.written(places.node(fault.path).span)}`" if is_decimal else kind_of(value)
+    help = TO_WRITE[str(name)]
+    if isinstance(value, dict) and name == "concurrency":
+        number = value.get("max")
+        plain = f"write `{name}: {number}`" if type(number) is int else "write a number"
+        help = f"{plain}: a map is not supported yet by this version of flowengine"
+    elif isinstance(value, str) and re.fullmatch("[0-9]{1,7}", value):
+        help = f"write `{int(value)}` without quotes"
+    elif isinstance(value, float) and value.is_integer():
+        help = f"write `{int(value)}`"
+    message = f"`{name}` must be a whole number, not {what}"
+    return Diagnostic("error", "FE105", message, places.place(fault), help)
+
+
+def _collected_list(places: Whereabouts, fault: Fault) -> Diagnostic:
+    help = TO_WRITE["collect"]
+    if len(fault.value) == 1 and isinstance(fault.value[0], str):
+        help = f"write `{{collect: {fault.value[0]}}}`"
+    elif fault.value:
+        help = "collect each event in a step of its own, and let another step join these with `all`"
+    message = "`collect` takes one event, not a list"
+    return Diagnostic("error", "FE105", message, places.place(fault), help)
+
+
+def _out_of_range(places: Whereabouts, fault: Fault) -> list[Diagnostic]:
+    bound = "at least" if fault.keyword == "minimum" else "at most"
+    message = f"`{fault.path[-1]}` must be {bound} {fault.rule:,}, not {fault.value:,}"
+    help = TO_WRITE[str(fault.path[-1])]
+    return [Diagnostic("error", "FE111", message, places.place(fault), help)]
+
+
+def _several_ways(places: Whereabouts, fault: Fault) -> list[Diagnostic]:
+    entries = places.map(fault.path).entries
+    ways = [key for key in entries if key in fault.schema["properties"]]
+    if len(ways) < 2:
+        # What is too much is unknown, and told as that.
+        return []
+    related = Related("the first one", entries[ways[0]].key_span)
+    listed = " and ".join([", ".join(f"`{way}`" for way in ways[:-1]), f"`{ways[-1]}`"])
+    message = f"{name_of(fault.path)} has {listed}, but one step is triggered in one way"
+    help = "keep one of them here, and give the others to steps of their own"
+    return [Diagnostic("error", "FE112", message, entries[ways[1]].key_span, help, related)]
+
+
 def _not_one_of(places: Whereabouts, fault: Fault) -> list[Diagnostic]:
     allowed = " or ".join(f"`{word}`" for word in fault.rule)
     likely = nearest(str(fault.value), fault.rule)
     help = f"did you mean `{likely}`?" if likely else None
-    message = f"{name_of(fault.path)} must be {allowed}, not `{_short(fault.value)}`"
+    message = f"{name_of(fault.path)} must be {allowed}, not `{short(fault.value)}`"
     return [Diagnostic("error", "FE106", message, places.place(fault), help)]
 
 
 def _bad_name(places: Whereabouts, fault: Fault) -> list[Diagnostic]:
     is_event = fault.schema["title"].endswith("event")
     rule = _EVENT_RULE if is_event else _NAME_RULE
-    what = f"`{_short(fault.value)}`" if fault.value else "an empty text"
+    what = f"`{short(fault.value)}`" if fault.value else "an empty text"
     message = f"{what} cannot be {fault.schema['title']}: {rule}"
     allowed = _goodname_of(fault.value, is_event=is_event)
     return [
@@ -186,7 +174,7 @@ def _too_long(places: Whereabouts, fault: Fault) -> list[Diagnostic]:
 
 def _too_few(places: Whereabouts, fault: Fault) -> list[Diagnostic]:
     name = fault.schema.get("title") if fault.keyword == "minLength" else None
-    help = _TO_WRITE.get(str(fault.path[-1])) if fault.key is None else None
+    help = TO_WRITE.get(str(fault.path[-1])) if fault.key is None else None
     return [
         Diagnostic("error", "FE108", f"{name or name_of(fault.path)} is empty", places.place(fault), help)
     ]
@@ -194,8 +182,12 @@ def _too_few(places: Whereabouts, fault: Fault) -> list[Diagnostic]:
 
 def _bare_list(places: Whereabouts, fault: Fault) -> list[Diagnostic]:
     message = f"{name_of(fault.path)} lists {len(fault.value)} events without saying what they mean together"
-    events = ", ".join(str(event) for event in fault.value)
-    help = f"write `{{any: [{_short(events)}]}}` to run the step once for each of them"
+    events = ", ".join(event if isinstance(event, str) else "…" for event in fault.value)
+    events = events if len(events) <= _LONGEST_EVENTS else "…"
+    help = (
+        f"write `{{any: [{events}]}}` to run the step for each of them, "
+        f"or `{{all: [{events}]}}` to run it once when all have come"
+    )
     return [Diagnostic("error", "FE412", message, places.place(fault), help)]
 
 
@@ -207,16 +199,11 @@ def _twice(places: Whereabouts, fault: Fault) -> list[Diagnostic]:
         value = item.value if isinstance(item, ScalarNode) else None
         if value in first:
             related = Related("listed here already", first[value])
-            message = f"`{_short(value)}` is listed twice in {name_of(fault.path)}"
+            message = f"`{short(value)}` is listed twice in {name_of(fault.path)}"
             found.append(Diagnostic("error", "FE110", message, item.span, "remove one of them", related))
         elif value is not None:
             first[value] = item.span
     return found
-
-
-def _short(value: object) -> str:
-    text = " ".join(str(value).split())
-    return text if len(text) <= 70 else f"{text[:67]}…"
 
 
 _Explanation = Callable[[Whereabouts, Fault], list[Diagnostic]]
@@ -224,16 +211,19 @@ _Explanation = Callable[[Whereabouts, Fault], list[Diagnostic]]
 #: Each keyword of the schema → who explains it, the gravest first.
 _EXPLANATIONS: Mapping[str, _Explanation] = {
     "type": _wrong_type,
-    "additionalProperties": _unknown_keys,
-    "required": _missing_keys,
+    "additionalProperties": unknown_keys,
+    "required": missing_keys,
     "minProperties": _too_few,
     "minItems": _too_few,
     "minLength": _too_few,
     "maxItems": _bare_list,
+    "maxProperties": _several_ways,
+    "minimum": _out_of_range,
+    "maximum": _out_of_range,
     "uniqueItems": _twice,
     "enum": _not_one_of,
     "pattern": _bad_name,
     "maxLength": _too_long,
 }
 _ORDER = tuple(_EXPLANATIONS)
-_OF_MAPS = ("additionalProperties", "required")
+_OF_MAPS = ("additionalProperties", "required", "maxProperties")

@@ -42,8 +42,12 @@ def check_shape(document: Document) -> tuple[Diagnostic, ...]:
 
 def _faults(data: Any) -> Iterator[Fault]:
     from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
 
-    for error in Draft202012Validator(flow_schema()).iter_errors(data):
+    # To JSON Schema `5.0` is a whole number; to an author it is not what is asked for.
+    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    validator = extend(Draft202012Validator, type_checker=types)  # type: ignore[no-untyped-call]
+    for error in validator(flow_schema()).iter_errors(data):
         yield from _leaves(error)
 
 

@@ -1,6 +1,6 @@
-"""Keys that people write because another engine has them, or because this one will.
+"""Keys that people write because another engine has them, or because this one will; and what to write.
 
-Data only; `shape` looks a key up here when the schema does not know it. The levels
+Data only; `keys` looks a key up here when the schema does not know it. The levels
 are those of the schema: the file, a step, `defaults`, and `subscribes` as a map.
 """
 
@@ -15,11 +15,26 @@ Level = Literal["flow", "step", "defaults", "subscribes", "labels"]
 LATER: Mapping[Level, tuple[str, ...]] = {
     "flow": ("version", "input", "events", "timeout", "max_runs", "triggers", "queue"),
     "step": (
-        *("when", "otherwise", "concurrency", "limiter", "retry", "timeout", "priority", "on_failure"),
-        *("for_each", "flow", "input", "wait", "approval", "compensate", "unique", "loop"),
+        *("when", "otherwise", "limiter", "retry", "timeout", "on_failure", "for_each", "flow", "input"),
+        *("wait", "approval", "compensate", "unique", "loop"),
     ),
     "defaults": ("retry", "timeout"),
-    "subscribes": ("all", "collect"),
+}
+
+#: Keys that stand in a step and nowhere else.
+OF_STEPS = ("handler", "subscribes", "emits", "priority", "concurrency")
+
+#: A key that is missing or has a wrong value → what to write.
+TO_WRITE: Mapping[str, str] = {
+    "flow": "write `flow: <name>`",
+    "steps": "write `steps:`, and under it each step as `name: {handler: module:function}`",
+    "handler": "write `handler: module:function`",
+    "subscribes": "write an event, `{any: [a, b]}`, `{all: [a, b]}` or `{collect: a}`",
+    "any": "write `{any: [a, b]}`",
+    "all": "write `{all: [a, b]}`",
+    "collect": "write `{collect: <event>}`",
+    "priority": "write a number from 0, which is begun first, to 9; the default is 5",
+    "concurrency": "write how many may run at once, as in `concurrency: 5`; without it there is no limit",
 }
 
 _NOT_YET = "`{key}` is not supported yet by this version of flowengine"
@@ -42,15 +57,36 @@ _ROWS: tuple[tuple[Level, str, str, str], ...] = (
         "handler",
         "write `handler: module:function`",
     ),
+    ("step", "all join", "subscribes", "write `subscribes: {{all: [a, b]}}`"),
+    ("step", "any", "subscribes", "write `subscribes: {{any: [a, b]}}`"),
+    ("step", "collect collects gather", "subscribes", "write `subscribes: {{collect: <event>}}`"),
     ("step", "publishes produces outputs next", "emits", "write `emits: [<event>]`"),
     ("step", "name id", "", "the step's name is the key that it stands under in `steps`"),
     ("step", "task_queue taskQueue topic", "queue", "write `queue: <name>`"),
+    (
+        "step",
+        "max_concurrency concurrency_limit max_parallel parallelism",
+        "concurrency",
+        "write `concurrency: <number>`",
+    ),
     ("step", "retries max_retries attempts", "retry", _NOT_YET),
     ("step", "if condition", "when", _NOT_YET),
     ("step", "rate_limit rateLimit", "limiter", _NOT_YET),
     ("step", "cron schedule", "triggers", _NOT_YET),
-    ("subscribes", "or", "any", "write `{{any: [a, b]}}`"),
-    ("subscribes", "and", "all", _NOT_YET),
+    ("subscribes", "or each one_of", "any", "write `{{any: [a, b]}}` to run the step for each of them"),
+    (
+        "subscribes",
+        "and join both wait_for",
+        "all",
+        "write `{{all: [a, b]}}` to run the step once when all have come",
+    ),
+    ("subscribes", "every", "", "write `any` for each of them, or `all` for once when all have come"),
+    (
+        "subscribes",
+        "gather reduce aggregate list",
+        "collect",
+        "write `{{collect: <event>}}` for the list of all that came",
+    ),
 )
 
 

@@ -110,6 +110,11 @@ _CATALOGUE = (
          "The text has more characters than are allowed at this place."),
     Rule("FE110", "listed twice",
          "The same event stands twice in one list."),
+    Rule("FE111", "out of range",
+         "The number is too small or too large for the key."),
+    Rule("FE112", "several ways to be triggered",
+         "`subscribes` has one of `any`, `all` and `collect`. What is to happen in another way is the work of "
+         "another step."),
     Rule("FE201", "no import path",
          "A handler is named by its module and its function, `handlers.hello:start`: dots between the "
          "parts of the module, a colon before the function."),
@@ -157,8 +162,9 @@ _CATALOGUE = (
     Rule("FE410", "two flows of one name",
          "The name of a flow is unique in a project. Rename one of them."),
     Rule("FE412", "several events without a word",
-         "A step that is triggered by several events says how: `{any: [a, b]}` runs it once for each. A "
-         "bare list is refused, because readers disagree about what it means."),
+         "A step that is triggered by several events says how: `{any: [a, b]}` runs it for each of them, "
+         "`{all: [a, b]}` once when all have come. A bare list is refused, because readers disagree about "
+         "what it means."),
 )  # fmt: skip
 
 #: All rules by their code.

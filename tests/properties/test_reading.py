@@ -142,8 +142,15 @@ WRONG = st.one_of(
 )
 EVENTS = st.one_of(NAMES, st.lists(st.one_of(NAMES, WRONG), max_size=3), WRONG)
 STEPS = st.dictionaries(
-    st.sampled_from(["role", "handler", "subscribes", "emits", "queue", "retry", "handlr"]),
-    st.one_of(EVENTS, st.dictionaries(st.sampled_from(["any", "all"]), EVENTS, max_size=2), st.just("entry")),
+    st.sampled_from(
+        ["role", "handler", "subscribes", "emits", "queue", "priority", "concurrency", "retry", "handlr"]
+    ),
+    st.one_of(
+        EVENTS,
+        st.dictionaries(st.sampled_from(["any", "all", "collect", "each"]), EVENTS, max_size=3),
+        st.just("entry"),
+        st.integers(-1, 10),
+    ),
     max_size=5,
 )
 NEARLY_FLOWS = st.dictionaries(

@@ -49,11 +49,31 @@ def test_a_flow_is_said_in_our_words(source):
     assert (four.handler.text, four.handler.span.column) == ("shop:four", 19)
 
 
+def test_a_step_says_how_its_events_trigger_it(source):
+    """
+    flow: order
+    steps:
+      one: {handler: shop:one, subscribes: {all: [c, b]}}
+      two: {handler: shop:two, subscribes: {collect: c}, priority: 0, concurrency: 5}
+      three: {handler: shop:three, subscribes: {any: [c]}}
+    """
+    one, two, three = parse(document(source)).steps
+
+    assert (one.trigger, texts(one.subscribes)) == ("all", ["c", "b"])
+    assert (two.trigger, texts(two.subscribes)) == ("collect", ["c"])
+    assert (three.trigger, texts(three.subscribes)) == ("any", ["c"])
+    assert two.priority == 0
+    assert two.concurrency is not None
+    assert (two.concurrency.value, two.concurrency.span.line, two.concurrency.span.column) == (5, 4, 80)
+
+
 def test_what_is_left_out_is_empty():
     flow = parse(document("flow: a\nsteps: {s: {handler: a:b}}\n"))
+    (step,) = flow.steps
     assert dict(flow.labels) == {}
     assert flow.default_queue is None
-    assert flow.steps[0].subscribes == flow.steps[0].emits == ()
+    assert step.subscribes == step.emits == ()
+    assert (step.trigger, step.priority, step.concurrency) == ("any", None, None)
 
 
 def test_a_document_of_the_wrong_shape_is_never_parsed():

@@ -18,7 +18,10 @@ NAME = "it may have letters, digits, `_` and `-`, and begins with a letter or `_
 EVENT = (
     "it has parts with dots in between, each of letters, digits, `_` and `-`, beginning with a letter or `_`"
 )
-STEP_KEYS = "the keys here are `role`, `handler`, `subscribes`, `emits`, `queue`"
+STEP_KEYS = "the keys here are `role`, `handler`, `subscribes`, `emits`, `queue`, `priority`, `concurrency`"
+SUBSCRIBES = "write an event, `{any: [a, b]}`, `{all: [a, b]}` or `{collect: a}`"
+PRIORITY = "write a number from 0, which is begun first, to 9; the default is 5"
+CONCURRENCY = "write how many may run at once, as in `concurrency: 5`; without it there is no limit"
 STEPS = "write `steps:`, and under it each step as `name: {handler: module:function}`"
 LATER_WORDS = "is not supported yet by this version of flowengine"
 
@@ -40,6 +43,8 @@ def test_a_file_with_all_keys_has_the_right_shape(source):
       one: {role: step, handler: shop:one, subscribes: order.placed, queue: fast}
       two: {handler: shop:two, subscribes: [order.placed]}
       three: {handler: shop:three, subscribes: {any: [order.placed, order-paid.v2]}, emits: []}
+      four: {handler: shop:four, subscribes: {all: [order.placed, order-paid.v2]}, priority: 0}
+      five: {handler: shop:five, subscribes: {collect: order.placed}, priority: 9, concurrency: 5}
     """
     assert mistakes(source) == []
 
@@ -58,7 +63,7 @@ def test_unknown_keys_are_told_at_each_level_with_what_was_meant(source):
         "FE101 3:12 unknown key `qeue` in `defaults` = did you mean `queue`?",
         "FE101 5:21 unknown key `emitts` in step `s` = did you mean `emits`?",
         f"FE101 5:34 unknown key `colour` in step `s` = {STEP_KEYS}",
-        "FE101 6:44 unknown key `x` in step `t` = the keys here are `any`",
+        "FE101 6:44 unknown key `x` in step `t` = the keys here are `any`, `all`, `collect`",
     ]
 
 
@@ -114,7 +119,7 @@ def test_words_of_other_engines_are_translated_in_steps(source):
         " = the step's name is the key that it stands under in `steps`",
         f"FE102 6:21 unknown key `retries` in step `v` = `retry` {LATER_WORDS}",
         f"FE102 6:33 unknown key `if` in step `v` = `when` {LATER_WORDS}",
-        "FE102 7:34 unknown key `or` in step `w` = write `{any: [a, b]}`",
+        "FE102 7:34 unknown key `or` in step `w` = write `{any: [a, b]}` to run the step for each of them",
     ]
 
 
@@ -124,19 +129,15 @@ def test_keys_of_the_language_that_come_later_are_told_so(source):
     timeout: 5m
     defaults: {retry: 3}
     steps:
-      s: {handler: a:b, concurrency: 5, on_failur: x}
+      s: {handler: a:b, limiter: 5, on_failur: x}
       t: {wait: 6h}
-      u: {handler: a:b, subscribes: {all: [a, b]}}
-      v: {handler: a:b, subscribes: {collect: a}}
     """
     assert mistakes(source) == [
         f"FE101 2:1 unknown key `timeout` = `timeout` {LATER_WORDS}",
         f"FE101 3:12 unknown key `retry` in `defaults` = `retry` {LATER_WORDS}",
-        f"FE101 5:21 unknown key `concurrency` in step `s` = `concurrency` {LATER_WORDS}",
-        f"FE101 5:37 unknown key `on_failur` in step `s` = did you mean `on_failure`, which {LATER_WORDS}?",
+        f"FE101 5:21 unknown key `limiter` in step `s` = `limiter` {LATER_WORDS}",
+        f"FE101 5:33 unknown key `on_failur` in step `s` = did you mean `on_failure`, which {LATER_WORDS}?",
         f"FE101 6:7 unknown key `wait` in step `t` = `wait` {LATER_WORDS}",
-        f"FE101 7:34 unknown key `all` in step `u` = `all` {LATER_WORDS}",
-        f"FE101 8:34 unknown key `collect` in step `v` = `collect` {LATER_WORDS}",
     ]
 
 
@@ -162,7 +163,7 @@ def test_missing_keys_are_told_with_what_to_write(source):
     assert mistakes(source) == [
         "FE104 1:1 this file has no `flow` = write `flow: <name>`",
         "FE104 3:3 step `s` has no `handler` = write `handler: module:function`",
-        "FE104 4:21 `subscribes` has no `any` = write `{any: [a, b]}`",
+        f"FE108 4:33 `subscribes` is empty = {SUBSCRIBES}",
     ]
 
 
@@ -219,7 +220,7 @@ def test_empty_values_are_told(source):
     assert mistakes(source) == [
         "FE108 2:1 `description` is empty = give it a value, or remove the key",
         "FE108 4:3 step `s` is empty = write `handler: module:function`",
-        "FE108 5:33 `subscribes` is empty",
+        f"FE108 5:33 `subscribes` is empty = {SUBSCRIBES}",
         "FE108 5:37 `emits` is empty = give it a value, or remove the key",
         "FE108 6:39 `any` is empty = write `{any: [a, b]}`",
         "FE108 7:10 the name of a label is empty",
@@ -303,7 +304,152 @@ def test_a_bare_list_of_several_events_is_refused(source):
     """
     assert mistakes(source) == [
         "FE412 3:33 `subscribes` lists 2 events without saying what they mean together"
-        " = write `{any: [x, y]}` to run the step once for each of them"
+        " = write `{any: [x, y]}` to run the step for each of them,"
+        " or `{all: [x, y]}` to run it once when all have come"
+    ]
+
+
+def test_a_long_bare_list_is_not_repeated():
+    events = [f"a.rather.long.name.of.an.event.n{number}" for number in range(3)]
+    (found,) = mistakes(f"flow: a\nsteps:\n  s: {{handler: a:b, subscribes: [{', '.join(events)}]}}\n")
+    assert "write `{any: […]}` to run the step for each of them, or `{all: […]}` to run" in found
+
+
+def test_a_step_is_triggered_in_one_way(source):
+    """
+    flow: a
+    steps:
+      s: {handler: a:b, subscribes: {any: [x], all: [y, z]}}
+      t: {handler: a:b, subscribes: {collect: x, any: [y], all: [z]}}
+      u: {handler: a:b, subscribes: {any: [x], ech: [y]}}
+    """
+    help = "= keep one of them here, and give the others to steps of their own"
+    assert mistakes(source) == [
+        "FE112 3:44 `subscribes` has `any` and `all`, but one step is triggered in one way"
+        f" {help} @ 3:34 the first one",
+        "FE112 4:46 `subscribes` has `collect`, `any` and `all`, but one step is triggered in one way"
+        f" {help} @ 4:34 the first one",
+        "FE101 5:44 unknown key `ech` in step `u` = the keys here are `any`, `all`, `collect`",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("word", "code", "help"),
+    [
+        ("each", "FE102", "write `{any: [a, b]}` to run the step for each of them"),
+        ("every", "FE102", "write `any` for each of them, or `all` for once when all have come"),
+        ("join", "FE102", "write `{all: [a, b]}` to run the step once when all have come"),
+        ("and", "FE102", "write `{all: [a, b]}` to run the step once when all have come"),
+        ("gather", "FE102", "write `{collect: <event>}` for the list of all that came"),
+        ("collects", "FE101", "did you mean `collect`?"),
+        ("colect", "FE101", "did you mean `collect`?"),
+        ("alll", "FE101", "did you mean `all`?"),
+        ("some", "FE101", "the keys here are `any`, `all`, `collect`"),
+    ],
+)
+def test_another_word_in_a_subscription_is_told_with_the_right_one(word, code, help):
+    text = f"flow: a\nsteps:\n  s: {{handler: a:b, subscribes: {{{word}: [x]}}}}\n"
+    assert mistakes(text) == [f"{code} 3:34 unknown key `{word}` in step `s` = {help}"]
+
+
+@pytest.mark.parametrize(
+    ("key", "subscribes"),
+    [("all: [x]", "{all: [a, b]}"), ("any: [x]", "{any: [a, b]}"), ("collect: x", "{collect: <event>}")],
+)
+def test_a_word_of_a_subscription_in_the_step_is_told_where_it_belongs(key, subscribes):
+    (found,) = mistakes(f"flow: a\nsteps:\n  s: {{handler: a:b, {key}}}\n")
+    word = key.partition(":")[0]
+    assert found == f"FE102 3:21 unknown key `{word}` in step `s` = write `subscribes: {subscribes}`"
+
+
+def test_a_collect_takes_one_event(source):
+    """
+    flow: a
+    steps:
+      s: {handler: a:b, subscribes: {collect: [x]}}
+      t: {handler: a:b, subscribes: {collect: [x, y]}}
+      u: {handler: a:b, subscribes: {collect: []}}
+      v: {handler: a:b, subscribes: {collect: {x: y}}}
+      w: {handler: a:b, subscribes: {collect: }}
+    """
+    assert mistakes(source) == [
+        "FE105 3:43 `collect` takes one event, not a list = write `{collect: x}`",
+        "FE105 4:43 `collect` takes one event, not a list"
+        " = collect each event in a step of its own, and let another step join these with `all`",
+        "FE105 5:43 `collect` takes one event, not a list = write `{collect: <event>}`",
+        "FE105 6:43 `collect` must be text, not a map = write `{collect: <event>}`",
+        "FE108 7:34 `collect` is empty = write `{collect: <event>}`",
+    ]
+
+
+def test_a_join_takes_a_list_of_different_events(source):
+    """
+    flow: a
+    steps:
+      s: {handler: a:b, subscribes: {all: x}}
+      t: {handler: a:b, subscribes: {all: [x, y, x]}}
+      u: {handler: a:b, subscribes: {all: []}}
+    """
+    assert mistakes(source) == [
+        "FE105 3:39 `all` must be a list, not text = write `[x]`",
+        "FE110 4:46 `x` is listed twice in `all` = remove one of them @ 4:40 listed here already",
+        "FE108 5:39 `all` is empty = write `{all: [a, b]}`",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("10", f"FE111 3:31 `priority` must be at most 9, not 10 = {PRIORITY}"),
+        ("-1", f"FE111 3:31 `priority` must be at least 0, not -1 = {PRIORITY}"),
+        ("high", f"FE105 3:31 `priority` must be a whole number, not text = {PRIORITY}"),
+        ('"3"', "FE105 3:31 `priority` must be a whole number, not text = write `3` without quotes"),
+        ("2.5", f"FE105 3:31 `priority` must be a whole number, not `2.5` = {PRIORITY}"),
+        ("3.0", "FE105 3:31 `priority` must be a whole number, not `3.0` = write `3`"),
+        (".nan", f"FE105 3:31 `priority` must be a whole number, not `.nan` = {PRIORITY}"),
+        ("true", f"FE105 3:31 `priority` must be a whole number, not true or false = {PRIORITY}"),
+        ("[1]", f"FE105 3:31 `priority` must be a whole number, not a list = {PRIORITY}"),
+        ("", f"FE108 3:21 `priority` is empty = {PRIORITY}"),
+    ],
+)
+def test_a_priority_is_a_number_from_0_to_9(value, expected):
+    assert mistakes(f"flow: a\nsteps:\n  s: {{handler: a:b, priority: {value}}}\n") == [expected]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ('"5"', "FE105 3:34 `concurrency` must be a whole number, not text = write `5` without quotes"),
+        ("0", f"FE111 3:34 `concurrency` must be at least 1, not 0 = {CONCURRENCY}"),
+        ("-4", f"FE111 3:34 `concurrency` must be at least 1, not -4 = {CONCURRENCY}"),
+        ("2000000", f"FE111 3:34 `concurrency` must be at most 1,000,000, not 2,000,000 = {CONCURRENCY}"),
+        (
+            "{max: 5, key: event.user}",
+            "FE105 3:34 `concurrency` must be a whole number, not a map"
+            f" = write `concurrency: 5`: a map {LATER_WORDS}",
+        ),
+        (
+            "{key: event.user}",
+            "FE105 3:34 `concurrency` must be a whole number, not a map"
+            f" = write a number: a map {LATER_WORDS}",
+        ),
+    ],
+)
+def test_a_concurrency_is_a_number_from_1(value, expected):
+    assert mistakes(f"flow: a\nsteps:\n  s: {{handler: a:b, concurrency: {value}}}\n") == [expected]
+
+
+def test_a_key_of_a_step_in_another_place_is_told_where_it_belongs(source):
+    """
+    flow: a
+    concurrency: 5
+    defaults: {priority: 3}
+    steps:
+      s: {handler: a:b}
+    """
+    assert mistakes(source) == [
+        "FE101 2:1 unknown key `concurrency` = `concurrency` is a key of a step",
+        "FE101 3:12 unknown key `priority` in `defaults` = `priority` is a key of a step",
     ]
 
 
@@ -324,7 +470,7 @@ def test_a_key_of_this_version_is_neither_later_nor_foreign(level):
         "flow": schema["properties"],
         "step": schema["$defs"]["step"]["properties"],
         "defaults": schema["properties"]["defaults"]["properties"],
-        "subscribes": ["any"],
+        "subscribes": schema["$defs"]["step"]["properties"]["subscribes"]["anyOf"][2]["properties"],
     }[level]
     assert keys
     assert [key for key in keys if is_later(key, level) or foreign(key, level)] == []
