@@ -20,6 +20,7 @@ from engine.declare.shape import check_shape
 from engine.errors import HandlerError
 from engine.validate.graph import check_graph
 from engine.validate.handlers import check_handlers
+from engine.validate.queues import check_queues
 from engine.validate.rules import broken
 from engine.validate.source import Sources
 
@@ -86,6 +87,7 @@ def build(paths: Sequence[Path], *, root: Path, import_handlers: bool) -> Built:
     files, of_paths = discover(paths)
     units = [_declared(file) for file in files]
     _refuse_second_names(units)
+    _refuse_shared_limits(units)
     _look_handlers_up(units, root)
     linked = _link_handlers(units, root) if import_handlers else {}
     sound = [unit for unit in units if unit.is_sound]
@@ -129,7 +131,14 @@ def _refuse_second_names(units: Iterable[_Unit]) -> None:
         unit.diagnostics.append(
             broken("FE410", message, unit.name.span, help="rename one of them", related=related)
         )
-        other.flow = None
+        unit.flow = other.flow = None
+
+
+def _refuse_shared_limits(units: Iterable[_Unit]) -> None:
+    """Refuse steps that share a queue with a limit, wherever they are declared."""
+    of_file = {unit.source.file: unit for unit in units}
+    for found in check_queues(unit.flow for unit in units if unit.flow is not None):
+        of_file[found.span.file].diagnostics.append(found)
 
 
 def _look_handlers_up(units: Iterable[_Unit], root: Path) -> None:

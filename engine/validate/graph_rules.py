@@ -141,15 +141,29 @@ def cycle(graph: Graph) -> Iterator[Diagnostic]:
     """A step triggers itself."""
     known = graph.reach((*graph.entries, *graph.blamed())) if graph.entries else None
     steps = [step for step in graph.flow.steps if known is None or step.name.text in known]
-    for path in graph.cycles(steps):
+    for found in graph.cycles(steps):
+        path = _from_the_one_that_waits(found)
         first, before = path[0], path[-2]
         emitted = {event.text for event in before.emits}
-        span = next(event.span for event in first.subscribes if event.text in emitted)
-        what = "this step triggers itself" if len(path) == 2 else "these steps trigger each other"
-        message = f"{what} for ever: `{_spelled(path)}`"
-        yield broken(
-            "FE409", message, span, help="let one of them end the chain instead of emitting its event"
-        )
+        heard = next(event for event in first.subscribes if event.text in emitted)
+        if first.trigger == "any":
+            who = "this step triggers itself" if len(path) == 2 else "these steps trigger each other"
+            what = f"{who} for ever"
+        else:
+            verb = "collects" if first.trigger == "collect" else "waits for"
+            what = f"step `{first.name.text}` {verb} `{heard.text}`, which it sets off itself"
+        help = "let one of them end the chain instead of emitting its event"
+        yield broken("FE409", f"{what}: `{_spelled(path)}`", heard.span, help=help)
+
+
+def _from_the_one_that_waits(path: Sequence[StepDeclaration]) -> Sequence[StepDeclaration]:
+    """A cycle from a step that waits for more than one event, if there is one: it can never begin."""
+    around = path[:-1]
+    start = next(
+        (number for number, step in enumerate(around) if step.trigger != "any"),
+        0,
+    )
+    return (*around[start:], *around[:start], around[start])
 
 
 def is_reserved(event: str) -> bool:

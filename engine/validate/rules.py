@@ -113,8 +113,8 @@ _CATALOGUE = (
     Rule("FE111", "out of range",
          "The number is too small or too large for the key."),
     Rule("FE112", "several ways to be triggered",
-         "`subscribes` has one of `any`, `all` and `collect`. What is to happen in another way is the work of "
-         "another step."),
+         "`subscribes` has one of `any`, `all` and `collect`. What is to happen in another way is the work "
+         "of another step."),
     Rule("FE201", "no import path",
          "A handler is named by its module and its function, `handlers.hello:start`: dots between the "
          "parts of the module, a colon before the function."),
@@ -143,7 +143,7 @@ _CATALOGUE = (
          "that several steps subscribe to."),
     Rule("FE403", "event that nobody emits",
          "A step is triggered by events of its own flow, and no step of this flow lists this one under "
-         "`emits`. So it would never run."),
+         "`emits`. So the event would never come."),
     Rule("FE404", "entry that subscribes",
          "The entry is triggered by the start of a run, and by nothing else."),
     Rule("FE405", "step that nothing triggers",
@@ -158,9 +158,13 @@ _CATALOGUE = (
          "Some steps trigger only each other. No chain of events leads to them from the entry, so they "
          "never run."),
     Rule("FE409", "cycle",
-         "A step triggers itself, through others or directly, so a run could go on for ever."),
+         "A step triggers itself, through others or directly, so a run could go on for ever; with `all` or "
+         "`collect` it would wait for itself."),
     Rule("FE410", "two flows of one name",
          "The name of a flow is unique in a project. Rename one of them."),
+    Rule("FE411", "limit on a shared queue",
+         "`concurrency` is kept for a whole queue, by all workers together. The jobs of another step on that "
+         "queue would use the limit up, so a step with a limit is alone on its queue."),
     Rule("FE412", "several events without a word",
          "A step that is triggered by several events says how: `{any: [a, b]}` runs it for each of them, "
          "`{all: [a, b]}` once when all have come. A bare list is refused, because readers disagree about "

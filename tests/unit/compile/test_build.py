@@ -114,6 +114,27 @@ def test_two_files_of_one_flow_are_both_refused(project):
     assert found.files == {"hello": "flows/a.yaml"}
 
 
+def test_a_limit_on_a_queue_of_another_flow_is_told_in_its_own_file(project):
+    one = "flow: one\nsteps: {s: {role: entry, handler: 'built_hello:start', queue: slow}}\n"
+    two = one.replace("one", "two", 1).replace("slow", "slow, concurrency: 5")
+    found = built(project, {"a.yaml": one, "b.yaml": two})
+    assert told(found.diagnostics) == [
+        "FE411 2:82 step `s` has a limit, but shares its queue `slow` with step `s` of flow `one`"
+        " = remove its `queue`: then it has one of its own @ 2:63 `s` waits in `slow` too"
+    ]
+    (diagnostic,) = found.diagnostics
+    assert diagnostic.span.file == "flows/b.yaml"
+    assert diagnostic.related is not None
+    assert diagnostic.related.span.file == "flows/a.yaml"
+    assert [plan.flow for plan in found.plans] == ["one"]
+
+
+def test_copies_of_a_flow_are_not_also_told_to_share_a_queue(project):
+    text = "flow: one\nsteps: {s: {role: entry, handler: 'built_hello:start', queue: slow, concurrency: 1}}\n"
+    found = built(project, {"a.yaml": text, "b.yaml": text, "c.yaml": text})
+    assert [it.code for it in found.diagnostics] == ["FE410", "FE410"]
+
+
 def test_paths_that_are_not_there_are_told_first(project):
     (project / "flows" / "a.yaml").write_text("flow: [\n")
     found = build([project / "flows", project / "no.yaml"], root=project, import_handlers=False)

@@ -230,6 +230,75 @@ def test_a_cycle_without_an_entry_is_told_too(source):
     assert [line.partition(" ")[0] for line in mistakes(source)] == ["FE401", "FE409"]
 
 
+def test_a_step_that_collects_what_follows_from_it_is_a_cycle(source):
+    """
+    flow: a
+    steps:
+      start: {role: entry, handler: a:b, emits: [item]}
+      work: {subscribes: {any: [item, again]}, handler: a:b, emits: [done]}
+      report: {subscribes: {collect: done}, handler: a:b, emits: [again]}
+    """
+    assert mistakes(source) == [
+        "FE409 5:34 step `report` collects `done`, which it sets off itself:"
+        f" `report → work → report` {EMIT}",
+    ]
+
+
+def test_a_step_that_joins_what_follows_from_it_is_a_cycle(source):
+    """
+    flow: a
+    steps:
+      start: {role: entry, handler: a:b, emits: [go]}
+      one: {subscribes: {all: [go, back]}, handler: a:b, emits: [on]}
+      two: {subscribes: on, handler: a:b, emits: [back]}
+      own: {subscribes: {all: [go, mine]}, handler: a:b, emits: [mine]}
+    """
+    assert mistakes(source) == [
+        f"FE409 4:32 step `one` waits for `back`, which it sets off itself: `one → two → one` {EMIT}",
+        f"FE409 6:32 step `own` waits for `mine`, which it sets off itself: `own → own` {EMIT}",
+    ]
+
+
+def test_joins_and_collects_that_hold_together_have_no_mistakes(source):
+    """
+    flow: a
+    steps:
+      start: {role: entry, handler: a:b, emits: [item, checked]}
+      work: {subscribes: item, handler: a:b, emits: [done]}
+      report: {subscribes: {collect: done}, handler: a:b, emits: [reported]}
+      count: {subscribes: {collect: done}, handler: a:b}
+      close: {subscribes: {all: [reported, checked]}, handler: a:b}
+    """
+    assert mistakes(source) == []
+
+
+def test_one_event_of_a_join_that_nobody_emits_is_told(source):
+    """
+    flow: a
+    steps:
+      start: {role: entry, handler: a:b, emits: [paid, packed]}
+      close: {subscribes: {all: [paid, pakced, signed]}, handler: a:b}
+    """
+    assert mistakes(source) == [
+        "FE403 4:36 step `close` subscribes to `pakced`, which no step emits"
+        " = did you mean `packed`? @ 3:52 `packed` is emitted here",
+        "FE403 4:44 step `close` subscribes to `signed`, which no step emits"
+        " = add `signed` to the `emits` of the step that announces it",
+    ]
+
+
+def test_a_join_that_an_island_feeds_is_no_mistake_of_its_own(source):
+    """
+    flow: a
+    steps:
+      start: {role: entry, handler: a:b, emits: [go]}
+      one: {subscribes: b, handler: a:b, emits: [a]}
+      two: {subscribes: a, handler: a:b, emits: [b, c]}
+      close: {subscribes: {all: [go, c]}, handler: a:b}
+    """
+    assert [line.partition(" can")[0] for line in mistakes(source)] == ["FE408 4:3 steps `one` and `two`"]
+
+
 def test_a_tangle_is_told_once_for_each_step_at_most():
     names = [f"s{number}" for number in range(60)]
     lines = [f"  {name}: {{subscribes: x, handler: a:b, emits: [x]}}" for name in names]
