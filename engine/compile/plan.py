@@ -31,10 +31,10 @@ class StepPlan:
         index: Its place among the plan's steps ordered by name; part of the paths of activations.
         handler: Import path, `module:function`.
         queue: The queue that its jobs wait in.
-        trigger: How its events trigger it: `any` makes an activation for each, `all` one when every
-            one has come, `collect` one when nothing is left that could emit its event.
-        subscribes: Those events, ordered by name; empty for the entry, one where it collects.
+        subscribes: Events that it subscribes to, ordered by name; empty for the entry, one where it collects.
         emits: Events that its handler may emit.
+        trigger: How they trigger it: `any` makes an activation for each, `all` one when every
+            one has come, `collect` one when nothing is left that could emit its event.
         priority: Place of its jobs in their queue, 0 (first) to 9.
         concurrency: How many of its jobs may be leased at once in the whole fleet, or None.
         covers: The collects that cannot fire while an activation of this step is open, in the plan's order.
@@ -45,9 +45,9 @@ class StepPlan:
     index: int
     handler: str
     queue: str
-    trigger: Trigger
     subscribes: tuple[str, ...]
     emits: tuple[str, ...]
+    trigger: Trigger = "any"
     priority: int = DEFAULT_PRIORITY
     concurrency: int | None = None
     covers: tuple[str, ...] = ()

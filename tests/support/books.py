@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from engine.compile.plan import Plan
 from engine.events.codec import decode_entries, decode_json
-from engine.events.fold import RunState, fold
+from engine.events.fold import RunState
 from engine.events.state import STATUSES
 from engine.events.types import STEP_COMPLETED, TERMINAL, Event
 from engine.store.connection import Store
@@ -16,9 +16,11 @@ from engine.store.log import EventLog
 from engine.store.plans import Plans
 from engine.store.script import REFERENCE_BYTES
 
+from .counts import Counts, count
+
 #: Keys, after the prefix, that may live for ever.
 _PERMANENT = re.compile(
-    r"(events|registry|workers|queues|ready|timers|sweep|format"
+    r"(events|registry|workers|queues|ready|timers|sweep|unfolding|format"
     r"|plan:.+|versions:.+|flows:.+|runs:.+|queue:.+:(conf|wake|wait|active|delayed))"
 )
 
@@ -63,8 +65,10 @@ def keys_of(store: Store) -> list[str]:
 def check_run(store: Store, run_id: str, jobs: dict[str, _Job]) -> None:
     """Check one run: ledger, handler state and jobs are what its log folds to."""
     events = list(EventLog(store).read_all(run_id))
-    run = fold(events)
-    assert run is not None, f"run {run_id} has a ledger and no log"
+    assert events, f"run {run_id} has a ledger and no log"
+    version = events[0].data["version"]
+    plan = Plan.from_dict(Plans(store).read(events[0].flow_name, version), version)
+    run, counts = count(plan, events)
     statuses = (*STATUSES, "ended")
     with store.talking() as client:
         pipeline = client.pipeline(transaction=False)
@@ -79,10 +83,12 @@ def check_run(store: Store, run_id: str, jobs: dict[str, _Job]) -> None:
     indexed = {status for status, score in zip(statuses, scores, strict=True) if score is not None}
     assert started == run.started_at_ms
     assert _folded_part(ledger, run) == _expected_ledger(run)
+    if run.status == "running":
+        _check_counts(plan, ledger, counts)
     assert kept == run.handler_state
     assert indexed == {run.status} | ({"ended"} if run.is_over else set())
     _check_jobs(run, ledger, {key: job for key, job in jobs.items() if key.startswith(f"{run_id}/")})
-    _check_results(store, run, events, ledger)
+    _check_results(plan, run, events, ledger)
     if run.is_over:
         assert events[-1].type in TERMINAL
 
@@ -91,7 +97,6 @@ def _folded_part(ledger: dict[str, str], run: RunState) -> dict[str, Any]:
     found: dict[str, Any] = {name: ledger.get(name) for name in ("flow", "version", "status", "step")}
     found |= {name: int(ledger[name]) if name in ledger else None for name in ("started", "ended")}
     found["error"] = decode_json(ledger["error"].encode()) if "error" in ledger else None
-    found["open"] = int(ledger["open"]) if run.status == "running" else None
     found["created"] = {name[2:]: int(value) for name, value in ledger.items() if name.startswith("n:")}
     return found
 
@@ -106,7 +111,6 @@ def _expected_ledger(run: RunState) -> dict[str, Any]:
         "started": run.started_at_ms,
         "ended": run.ended_at_ms,
         "error": error,
-        "open": run.open if run.status == "running" else None,
         "created": run.created,
     }
 
@@ -126,9 +130,22 @@ def _check_jobs(run: RunState, ledger: dict[str, str], jobs: dict[str, _Job]) ->
         assert set(jobs) <= due
 
 
-def _check_results(store: Store, run: RunState, events: list[Event], ledger: dict[str, str]) -> None:
+def _check_counts(plan: Plan, ledger: dict[str, str], counts: Counts) -> None:
+    """What the ledger counts is what the log and the plan say."""
+    assert int(ledger["open"]) == counts.open
+    assert {name: int(ledger[f"left:{name}"]) for name in plan.collects} == counts.left
+    assert {name for name in plan.collects if f"armed:{name}" in ledger} == counts.armed
+    for join, heard in counts.heard.items():
+        head = f"j:{join}:"
+        assert {name.removeprefix(head): at for name, at in ledger.items() if name.startswith(head)} == heard
+        assert int(ledger.get(f"j:{join}", 0)) == len(heard)
+    assert int(ledger.get("half", 0)) == counts.half
+    fan_outs = {name[2:]: value.split() for name, value in ledger.items() if name.startswith("u:")}
+    assert {name: (int(at), int(total)) for name, (at, total, *_) in fan_outs.items()} == counts.unfolding
+
+
+def _check_results(plan: Plan, run: RunState, events: list[Event], ledger: dict[str, str]) -> None:
     """The results that the ledger keeps for the end, and the result that the end made of them."""
-    plan = Plan.from_dict(Plans(store).read(run.flow, run.version), run.version)
     last = {it.step_name: it.data.get("result") for it in events if it.type == STEP_COMPLETED}
     results = {name: last[name] for name in plan.sinks if name in last}
     kept = {name[2:]: decode_json(value.encode()) for name, value in ledger.items() if name.startswith("r:")}
@@ -162,9 +179,12 @@ def _check_keys(store: Store, names: list[str]) -> None:
     start = len(store.keys.prefix) + 1
     runs = _ids(store, names, "run")
     doubtful = []
+    with store.talking() as client:
+        unfolding = {job_id.decode() for job_id in client.smembers(f"{store.keys.prefix}:unfolding")}
     for name in names:
         kind, _, rest = name[start:].partition(":")
         of_a_run = kind in ("flow", "run", "state") and rest in runs
+        of_a_run = of_a_run or (kind == "stage" and rest in unfolding)
         if kind != "job" and not of_a_run and not _PERMANENT.fullmatch(name[start:]):
             doubtful.append(name)
     with store.talking() as client:

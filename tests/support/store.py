@@ -14,14 +14,14 @@ from engine.declare.parse import parse
 from engine.declare.read_yaml import read_yaml
 from engine.events.codec import encode_json
 from engine.events.fold import RunState, fold
-from engine.events.record import BufferedEvent, Change
+from engine.events.record import BufferedEvent, Change, Emitted, Routing
 from engine.events.types import Event
-from engine.execution.route import route
+from engine.execution.route import emissions, route
 from engine.store import ledger, queue
 from engine.store.connection import Call, Store
 from engine.store.ledger import Started
 from engine.store.log import EventLog
-from engine.store.queue import LeasedJob, leased_job
+from engine.store.queue import LeasedJob, Room, Served, leased_job
 
 #: Long enough that no lease runs out by itself.
 LEASE_MS = 60_000
@@ -91,7 +91,7 @@ class Driver:
         """Say that it lives and what it serves."""
         fields: Mapping[str, str | int] = {"host": "here", "pid": 1, "release": "1", "threads": 1}
         name, args = queue.heartbeat(
-            self.name, ttl_ms=LEASE_MS, queues=sorted(self.plan.queues), fields=fields
+            self.name, ttl_ms=LEASE_MS, served=Served(tuple(sorted(self.plan.queues)), ()), fields=fields
         )
         self.store.call(name, *args)
 
@@ -114,7 +114,8 @@ class Driver:
         if seq is None:
             self.seq += 1
             seq = self.seq
-        return self.send(queue.fetch(self.name, seq=seq, room=room, lease_ms=LEASE_MS, ttl_ms=LEASE_MS))
+        rooms = Room(threads=room, loop=room, free=room)
+        return self.send(queue.fetch(self.name, seq=seq, room=rooms, lease_ms=LEASE_MS, ttl_ms=LEASE_MS))
 
     def fetch(self, *, room: int = 1, seq: int | None = None) -> list[LeasedJob]:
         """Lease jobs."""
@@ -140,24 +141,60 @@ class Driver:
         kind: str = "completed",
         take: str = "",
         ts: int = TS_MS,
+        staged: int = 0,
     ) -> Call:
         """The call that settles an attempt as its handler's return would."""
         is_done = kind == "completed"
-        emitted = [(ts, event, encode_json(payload)) for event, payload in emits]
+        emitted = emitted_at(ts, emits)
+        data = {"duration": 1, "result": result, **({"emits": staged} if staged else {})}
         return ledger.commit(
             job,
             first=first,
             kind=kind,
             ts=ts,
-            data=encode_json({"duration": 1, "result": result} if is_done else {"reason": "not today"}),
+            data=encode_json(data if is_done else {"reason": "not today"}),
             result=encode_json(result) if is_done and job.step in self.plan.sinks else b"",
             sinks=",".join(self.plan.sinks),
             take=take,
             lease_ms=LEASE_MS,
             events=events,
             changes=changes,
-            emits=route(self.plan, job.path, emitted, served=self.plan.queues),
+            emits=emissions(job.path, emitted),
+            staged=staged,
+            routing=self.routing(job.step),
         )
+
+    def routing(self, step: str) -> Routing:
+        """What may follow from a step, whatever it emits."""
+        return route(self.plan, step, self.plan.steps[step].emits, served=self.plan.queues)
+
+    def stage_call(
+        self, job: LeasedJob, emits: Sequence[tuple[str, Any]], *, first: int = 0, ts: int = TS_MS
+    ) -> Call:
+        """The call that stages emissions."""
+        return ledger.stage(job, first=first, emits=emitted_at(ts, emits))
+
+    def unfold_call(self, run_id: str, step_id: str, cursor: int) -> Call:
+        """The call that lays out a part of what was staged."""
+        return ledger.unfold(
+            run_id,
+            step_id,
+            flow=self.plan.flow,
+            cursor=cursor,
+            sinks=",".join(self.plan.sinks),
+            routing=self.routing(step_id.rpartition("#")[0]),
+        )
+
+    def unfold_all(self, run_id: str, step_id: str) -> int:
+        """Lay out a whole fan-out; answers in how many parts."""
+        cursor = parts = 0
+        while True:
+            answer = self.send(self.unfold_call(run_id, step_id, cursor))
+            parts += 1
+            if answer.word != "MORE":
+                assert answer.word == "DONE", answer
+                return parts
+            cursor = answer.rest[0]
 
     def commit(self, job: LeasedJob, **what: Any) -> Answer:
         """Settle an attempt; takes what `commit_call` takes."""
@@ -203,7 +240,7 @@ class Driver:
     def promote(self) -> int:
         """Move what is due; the ms until something is due next."""
         name, args = queue.promote(limit=queue.PROMOTE_LIMIT)
-        answer: int = self.store.call(name, *args)
+        answer: int = self.store.call(name, *args)[0]
         return answer
 
     def expire(self, *jobs: LeasedJob) -> None:
@@ -232,6 +269,11 @@ class Driver:
         run = fold(self.log(run_id))
         assert run is not None
         return run
+
+
+def emitted_at(ts: int, emits: Sequence[tuple[str, Any]]) -> list[Emitted]:
+    """Events as a handler emits them."""
+    return [Emitted(ts, event, encode_json(payload)) for event, payload in emits]
 
 
 def server_ms(store: Store) -> int:

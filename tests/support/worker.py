@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.control import start as control
@@ -30,12 +30,31 @@ PAYLOAD_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Step:
-    """A step as a test writes it."""
+    """A step as a test writes it.
+
+    Attributes:
+        handler: Its function.
+        on: Events each of which triggers it.
+        all: Events that trigger it together.
+        collect: The event that it collects.
+        emits: Events that it may emit.
+        queue: Its queue, where it is not its own.
+        options: Further keys of its declaration.
+    """
 
     handler: Handler
     on: tuple[str, ...] = ()
+    all: tuple[str, ...] = ()
+    collect: str = ""
     emits: tuple[str, ...] = ()
     queue: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def subscribes(self) -> dict[str, Any]:
+        """What it subscribes to, as it is declared."""
+        told = {"any": list(self.on), "all": list(self.all), "collect": self.collect}
+        return {trigger: events for trigger, events in told.items() if events}
 
 
 def flow(name: str, steps: Mapping[str, Step]) -> LinkedPlan:
@@ -43,8 +62,9 @@ def flow(name: str, steps: Mapping[str, Step]) -> LinkedPlan:
     declared: dict[str, dict[str, Any]] = {}
     for step, told in steps.items():
         declared[step] = {"handler": f"handlers.{name}:{step}", "emits": list(told.emits)}
-        declared[step] |= {"subscribes": {"any": list(told.on)}} if told.on else {}
+        declared[step] |= {"subscribes": told.subscribes} if told.subscribes else {}
         declared[step] |= {"queue": told.queue} if told.queue else {}
+        declared[step] |= told.options
     return LinkedPlan(plan_from(declared, flow=name), {step: steps[step].handler for step in steps})
 
 
@@ -89,7 +109,10 @@ class Workshop:
         *flows: LinkedPlan,
         store: Store | None = None,
         threads: int = 4,
+        async_steps: int = 100,
         lease_ms: int = 15_000,
+        fan_out: int = 20_000,
+        gather_bytes: int = 1 << 26,
         max_deliveries: int = 5,
     ) -> WorkerProcess:
         """A worker that is not started; `store` is its own way to the server."""
@@ -115,9 +138,12 @@ class Workshop:
             pins=Pins(registry, Plans(own), link),
             limits=Limits(
                 threads=threads,
+                async_steps=async_steps,
                 lease_ms=lease_ms,
                 max_deliveries=max_deliveries,
                 payload_bytes=PAYLOAD_BYTES,
+                fan_out=fan_out,
+                gather_bytes=gather_bytes,
                 release="test",
             ),
             died=self.deaths.append,
