@@ -104,7 +104,14 @@ def run_flowengine(url: str, runs: int, threads: int) -> dict[str, float]:
         registry=registry,
         pins=Pins(registry, Plans(store), HANDLERS.__getitem__),
         limits=Limits(
-            threads=threads, lease_ms=15_000, max_deliveries=5, payload_bytes=1 << 20, release="bench"
+            threads=threads,
+            async_steps=1_000,
+            lease_ms=15_000,
+            max_deliveries=5,
+            payload_bytes=1 << 20,
+            fan_out=20_000,
+            gather_bytes=1 << 26,
+            release="bench",
         ),
         died=lambda why: os._exit(70),
     )

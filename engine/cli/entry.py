@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
-from typing import Any, Final, NoReturn
+import threading
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
 from .failure import BUG, INTERRUPTED, report
 from .interrupt import raised
 from .streams import mend
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 #: Command → its one-line help. The module that holds it has the same name. The help
 #: stands here too because importing every command for `--help` would take too long.
@@ -21,6 +26,8 @@ COMMANDS: Final = {
     "runs": "List runs, the newest first.",
     "show": "Show a run: its status, its steps and its result.",
     "logs": "Print the log of a run.",
+    "tail": "Follow the events of all runs.",
+    "completion": "Print the lines that let a shell complete the command.",
 }
 
 
@@ -40,6 +47,16 @@ class _LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """The commands that begin so, without importing them, or else the options."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        from click.shell_completion import CompletionItem
+
+        return [
+            CompletionItem(name, help=line) for name, line in COMMANDS.items() if name.startswith(incomplete)
+        ]
 
 
 def _print_version(ctx: click.Context, _parameter: click.Parameter, is_asked: bool) -> None:
@@ -67,7 +84,13 @@ def flowengine() -> None:
 def main() -> NoReturn:
     """Run the command that the arguments ask for and leave with its exit code."""
     mend()
-    sys.exit(run_command(sys.argv[1:]))
+    code = run_command(sys.argv[1:])
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        # A handler has left a thread of its own, and the interpreter would wait for it without an end.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def run_command(arguments: list[str]) -> int:
