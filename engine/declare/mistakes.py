@@ -111,7 +111,7 @@ def _no_whole_number(places: Whereabouts, fault: Fault) -> Diagnostic:
 def _collected_list(places: Whereabouts, fault: Fault) -> Diagnostic:
     help = TO_WRITE["collect"]
     if len(fault.value) == 1 and isinstance(fault.value[0], str):
-        help = f"write `{{collect: {fault.value[0]}}}`"
+        help = f"write `collect: {fault.value[0]}`"
     elif fault.value:
         help = "collect each event in a step of its own, and let another step join these with `all`"
     message = "`collect` takes one event, not a list"

@@ -30,9 +30,9 @@ TO_WRITE: Mapping[str, str] = {
     "steps": "write `steps:`, and under it each step as `name: {handler: module:function}`",
     "handler": "write `handler: module:function`",
     "subscribes": "write an event, `{any: [a, b]}`, `{all: [a, b]}` or `{collect: a}`",
-    "any": "write `{any: [a, b]}`",
-    "all": "write `{all: [a, b]}`",
-    "collect": "write `{collect: <event>}`",
+    "any": "write `any: [a, b]`",
+    "all": "write `all: [a, b]`",
+    "collect": "write `collect: <event>`",
     "priority": "write a number from 0, which is begun first, to 9; the default is 5",
     "concurrency": "write how many may run at once, as in `concurrency: 5`; without it there is no limit",
 }
@@ -73,19 +73,19 @@ _ROWS: tuple[tuple[Level, str, str, str], ...] = (
     ("step", "if condition", "when", _NOT_YET),
     ("step", "rate_limit rateLimit", "limiter", _NOT_YET),
     ("step", "cron schedule", "triggers", _NOT_YET),
-    ("subscribes", "or each one_of", "any", "write `{{any: [a, b]}}` to run the step for each of them"),
+    ("subscribes", "or each one_of", "any", "write `any: [a, b]` to run the step for each of them"),
     (
         "subscribes",
         "and join both wait_for",
         "all",
-        "write `{{all: [a, b]}}` to run the step once when all have come",
+        "write `all: [a, b]` to run the step once when all have come",
     ),
     ("subscribes", "every", "", "write `any` for each of them, or `all` for once when all have come"),
     (
         "subscribes",
         "gather reduce aggregate list",
         "collect",
-        "write `{{collect: <event>}}` for the list of all that came",
+        "write `collect: <event>` for the list of all that came",
     ),
 )
 

@@ -119,7 +119,7 @@ def test_words_of_other_engines_are_translated_in_steps(source):
         " = the step's name is the key that it stands under in `steps`",
         f"FE102 6:21 unknown key `retries` in step `v` = `retry` {LATER_WORDS}",
         f"FE102 6:33 unknown key `if` in step `v` = `when` {LATER_WORDS}",
-        "FE102 7:34 unknown key `or` in step `w` = write `{any: [a, b]}` to run the step for each of them",
+        "FE102 7:34 unknown key `or` in step `w` = write `any: [a, b]` to run the step for each of them",
     ]
 
 
@@ -222,7 +222,7 @@ def test_empty_values_are_told(source):
         "FE108 4:3 step `s` is empty = write `handler: module:function`",
         f"FE108 5:33 `subscribes` is empty = {SUBSCRIBES}",
         "FE108 5:37 `emits` is empty = give it a value, or remove the key",
-        "FE108 6:39 `any` is empty = write `{any: [a, b]}`",
+        "FE108 6:39 `any` is empty = write `any: [a, b]`",
         "FE108 7:10 the name of a label is empty",
     ]
 
@@ -336,11 +336,11 @@ def test_a_step_is_triggered_in_one_way(source):
 @pytest.mark.parametrize(
     ("word", "code", "help"),
     [
-        ("each", "FE102", "write `{any: [a, b]}` to run the step for each of them"),
+        ("each", "FE102", "write `any: [a, b]` to run the step for each of them"),
         ("every", "FE102", "write `any` for each of them, or `all` for once when all have come"),
-        ("join", "FE102", "write `{all: [a, b]}` to run the step once when all have come"),
-        ("and", "FE102", "write `{all: [a, b]}` to run the step once when all have come"),
-        ("gather", "FE102", "write `{collect: <event>}` for the list of all that came"),
+        ("join", "FE102", "write `all: [a, b]` to run the step once when all have come"),
+        ("and", "FE102", "write `all: [a, b]` to run the step once when all have come"),
+        ("gather", "FE102", "write `collect: <event>` for the list of all that came"),
         ("collects", "FE101", "did you mean `collect`?"),
         ("colect", "FE101", "did you mean `collect`?"),
         ("alll", "FE101", "did you mean `all`?"),
@@ -373,12 +373,12 @@ def test_a_collect_takes_one_event(source):
       w: {handler: a:b, subscribes: {collect: }}
     """
     assert mistakes(source) == [
-        "FE105 3:43 `collect` takes one event, not a list = write `{collect: x}`",
+        "FE105 3:43 `collect` takes one event, not a list = write `collect: x`",
         "FE105 4:43 `collect` takes one event, not a list"
         " = collect each event in a step of its own, and let another step join these with `all`",
-        "FE105 5:43 `collect` takes one event, not a list = write `{collect: <event>}`",
-        "FE105 6:43 `collect` must be text, not a map = write `{collect: <event>}`",
-        "FE108 7:34 `collect` is empty = write `{collect: <event>}`",
+        "FE105 5:43 `collect` takes one event, not a list = write `collect: <event>`",
+        "FE105 6:43 `collect` must be text, not a map = write `collect: <event>`",
+        "FE108 7:34 `collect` is empty = write `collect: <event>`",
     ]
 
 
@@ -393,7 +393,7 @@ def test_a_join_takes_a_list_of_different_events(source):
     assert mistakes(source) == [
         "FE105 3:39 `all` must be a list, not text = write `[x]`",
         "FE110 4:46 `x` is listed twice in `all` = remove one of them @ 4:40 listed here already",
-        "FE108 5:39 `all` is empty = write `{all: [a, b]}`",
+        "FE108 5:39 `all` is empty = write `all: [a, b]`",
     ]
 
 
