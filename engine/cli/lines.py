@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -29,6 +30,12 @@ from .output import fit, format_clock, format_duration, one_line, pad, paint, to
 
 #: Characters of a version that are shown; the whole hash is for machines.
 SHORT_VERSION_CHARS: Final = 8
+
+#: Characters of a run's id that are shown among other runs: its time in milliseconds, and some chance.
+SHORT_RUN_CHARS: Final = 12
+
+#: What `engine.clock` makes as ids.
+_MADE_ID: Final = re.compile("[0-9a-hjkmnp-tv-z]{20}")
 
 #: Longest JSON value on a line; `-o json` has all of it.
 _VALUE_CHARS: Final = 160
@@ -69,6 +76,26 @@ def event_line(event: Event, *, who_width: int, colour: bool) -> str:
     kind = paint(pad(event.type, _TYPE_CHARS), tint, is_on=colour)
     who = pad(event.step_id or "", who_width)
     return f"{time}  {kind}  {who}  {paint(what_happened(event), tint, is_on=colour)}".rstrip()
+
+
+def feed_line(event: Event, *, words: str, who_width: int, colour: bool, is_narrow: bool) -> str:
+    """One line among those of other runs: time, run, type, flow with activation, and words.
+
+    Args:
+        event: Any event.
+        words: What happened.
+        who_width: Columns of the flow's and the activation's name.
+        colour: Whether to colour it.
+        is_narrow: Whether to leave out what the line can do without.
+    """
+    tint = _tint(event)
+    clock = format_clock(event.ts_ms)
+    time = paint(clock[:8] if is_narrow else clock, "dim", is_on=colour)
+    run = pad(short_run_id(event.run_id), SHORT_RUN_CHARS)
+    kind = paint(pad(event.type, _TYPE_CHARS), tint, is_on=colour)
+    who = f"{event.flow_name}.{event.step_id}" if event.step_id else event.flow_name
+    who = who if is_narrow else pad(who, who_width)
+    return f"{time}  {run}  {kind}  {who}  {paint(words, tint, is_on=colour)}".rstrip()
 
 
 def said_line(event: Event, *, who_width: int, colour: bool) -> str:
@@ -114,6 +141,11 @@ def short_value(value: Any) -> str:
     return fit(one_line(to_json_line(value)), _VALUE_CHARS)
 
 
+def short_run_id(run_id: str) -> str:
+    """So much of a run's id as tells it from others, if the engine has made it; any other id whole."""
+    return run_id[:SHORT_RUN_CHARS] if _MADE_ID.fullmatch(run_id) else run_id
+
+
 def short_version(version: str) -> str:
     """The first characters of a version."""
     return version[:SHORT_VERSION_CHARS]
@@ -137,13 +169,21 @@ def _started(event: Event) -> str:
 
 
 def _completed(event: Event) -> str:
-    took = _took(event)
-    result = event.data.get("result")
-    return took if result is None else f"{took}, result {short_value(result)}"
+    result, wide = event.data.get("result"), event.data.get("emits")
+    parts = [_took(event)]
+    if wide is not None:
+        parts.append(f"emits {wide:,} events, which follow")
+    if result is not None:
+        parts.append(f"result {short_value(result)}")
+    return ", ".join(parts) + _made_due(event)
 
 
 def _failed(event: Event) -> str:
     return error_text(event.data.get("error"))
+
+
+def _failed_step(event: Event) -> str:
+    return _failed(event) + _made_due(event)
 
 
 def _retry(event: Event) -> str:
@@ -161,6 +201,16 @@ def _reason(event: Event) -> str:
     return str(event.data.get("reason") or "")
 
 
+def _skipped(event: Event) -> str:
+    return _reason(event) + _made_due(event)
+
+
+def _made_due(event: Event) -> str:
+    """The activations that a settlement set off: those that waited for its branch to end."""
+    to = event.data.get("to")
+    return f" → {', '.join(to)}" if to else ""
+
+
 def _log(event: Event) -> str:
     level, data = event.data.get("level", "info"), event.data.get("data")
     done = progress_of(event)
@@ -171,9 +221,9 @@ def _log(event: Event) -> str:
 
 
 def _emit(event: Event) -> str:
-    to = event.data.get("to")
-    heard = f"→ {', '.join(to)}" if to else "(nobody listens)"
-    return f"{event.data.get('event')} {heard}"
+    number = event.data.get("k")
+    name = event.data.get("event") if number is None else f"{event.data.get('event')} ({number:,})"
+    return f"{name}{_made_due(event) or ' (nobody listens)'}"
 
 
 def _state(event: Event) -> str:
@@ -205,10 +255,10 @@ _TELLERS: Final[Mapping[str, Callable[[Event], str]]] = {
     FLOW_CANCELLED: _reason,
     STEP_STARTED: _started,
     STEP_COMPLETED: _completed,
-    STEP_FAILED: _failed,
+    STEP_FAILED: _failed_step,
     STEP_RETRY: _retry,
     STEP_LOST: _lost,
-    STEP_SKIPPED: _reason,
+    STEP_SKIPPED: _skipped,
     STEP_UNROUTABLE: _reason,
     LOG: _log,
     EMIT: _emit,

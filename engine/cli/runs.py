@@ -10,11 +10,22 @@ import click
 from engine.clock import now_ms
 from engine.events.codec import format_ts
 from engine.events.state import FAILED, FAILING, STATUSES
-from engine.store.index import RunIndex, RunSummary
+from engine.store.index import RunIndex, RunPage, RunSummary
 
+from .completion import flow_names, run_ids
 from .lines import error_text
-from .output import format_date, format_duration, one_line, print_json, say, table, terminal_width
-from .project import open_project, output_option, redis_option
+from .moment import moment
+from .output import (
+    count_of,
+    format_date,
+    format_duration,
+    one_line,
+    print_json,
+    say,
+    table,
+    terminal_width,
+)
+from .project import Project, open_project, output_option, redis_option
 
 _HEADERS: Final = ("RUN", "FLOW", "STATUS", "STARTED", "TOOK", "")
 
@@ -22,28 +33,76 @@ _MOST: Final = 1_000
 
 
 @click.command("runs")
-@click.option("--flow", metavar="FLOW", help="Only runs of this flow.")
+@click.option("--flow", metavar="FLOW", shell_complete=flow_names, help="Only runs of this flow.")
 @click.option("--status", type=click.Choice(STATUSES), help="Only runs of this status.")
+@click.option(
+    "--since",
+    "since_ms",
+    type=moment,
+    metavar="TIME",
+    help="Only runs started since then: an age such as 2h or 7d, or a date such as 2026-11-24T18:30.",
+)
+@click.option("--until", "until_ms", type=moment, metavar="TIME", help="Only runs started before then.")
 @click.option(
     "--limit", type=click.IntRange(1, _MOST), default=50, show_default=True, help="At most so many."
 )
+@click.option("--after", metavar="RUN", shell_complete=run_ids, help="The page that comes after this run.")
 @redis_option
 @output_option
-def command(flow: str | None, status: str | None, limit: int, redis_url: str | None, style: str) -> None:
-    """List runs, the newest first."""
+def command(
+    *,
+    flow: str | None,
+    status: str | None,
+    since_ms: int | None,
+    until_ms: int | None,
+    limit: int,
+    after: str | None,
+    redis_url: str | None,
+    style: str,
+) -> None:
+    """List runs, the newest first.
+
+    Where there are more runs than fit a page, the command for the next one is printed. A
+    program gives the last runId that it got to --after, until it gets an empty list.
+    """
     project = open_project(redis_url=redis_url)
     with project.open_store() as store:
-        found = RunIndex(store).list(flow=flow, status=status, limit=limit)
+        page = RunIndex(store).page(
+            flow=flow, status=status, since_ms=since_ms, until_ms=until_ms, after=after, limit=limit
+        )
+    _print(page, style)
+    if page.after is not None and (page.is_cut or style == "text"):
+        words = _words(flow=flow, status=status, since_ms=since_ms, limit=limit, after=page.after)
+        say(next_page(page, project, words))
+
+
+def _print(page: RunPage, style: str) -> None:
     if style == "json":
-        print_json([to_dict(summary) for summary in found])
-    elif not found:
-        say("no runs")
-    else:
+        print_json([to_dict(summary) for summary in page.runs])
+    elif page.runs:
         now = now_ms()
-        for line in table(
-            _HEADERS, [to_row(one, now_ms=now) for one in found], width=terminal_width(sys.stdout)
-        ):
+        rows = [to_row(one, now_ms=now) for one in page.runs]
+        for line in table(_HEADERS, rows, width=terminal_width(sys.stdout)):
             click.echo(line)
+    elif not page.is_cut:
+        say("no runs")
+
+
+def _words(**options: str | int | None) -> str:
+    """The arguments for the next page; an age has become the time that it meant."""
+    since_ms = options.pop("since_ms")
+    options["since"] = None if since_ms is None else format_ts(int(since_ms))
+    given = [f" --{name} {value}" for name, value in options.items() if value is not None]
+    return f"runs{''.join(given)}"
+
+
+def next_page(page: RunPage, project: Project, words: str) -> str:
+    """How to go on after a page."""
+    go_on = project.command(words)
+    if page.is_cut:
+        found = count_of(len(page.runs), "run") if page.runs else "no run"
+        return f"{found} found so far, and there are many more to look at; go on with: {go_on}"
+    return f"next page: {go_on}"
 
 
 def to_row(summary: RunSummary, *, now_ms: int) -> tuple[str, ...]:

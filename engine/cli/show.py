@@ -1,20 +1,25 @@
-"""`flowengine show`: one run with its steps and its result."""
+"""`flowengine show`: one run with its steps, when they ran, and its result."""
 
 from __future__ import annotations
 
 import sys
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from engine.clock import now_ms
 from engine.compile.plan import Plan
+from engine.events.codec import format_ts
 from engine.events.fold import Activation, RunState
+from engine.events.state import FAILED
 
+from .attempts import Attempts
+from .completion import run_ids
 from .found import read_run
 from .lines import error_text, short_value, short_version
 from .outcome import error_lines, never_due, to_dict
 from .output import (
+    NO_LIMIT,
     fit,
     format_date,
     format_duration,
@@ -23,34 +28,65 @@ from .output import (
     print_json,
     table,
     terminal_width,
+    wants_colour,
 )
 from .project import open_project, output_option, redis_option
-from .rows import NOT_REACHED, NOT_YET, took_ms
+from .rows import NOT_REACHED, NOT_YET, StepRow, step_rows, took_ms
+from .timeline import Row, timeline
 
-_HEADERS: Final = ("STEP", "STATE", "ATTEMPT", "TOOK", "RESULT")
+_HEADERS: Final = ("STEP", "STATE", "ATTEMPT", "AT", "TOOK", "RESULT")
+
+#: Activations of a step that get a row each; more are one row with counts.
+_EACH: Final = 5
+
+#: Failed ones among many that get a row of their own.
+_FAILED_SHOWN: Final = 3
 
 
 @click.command("show")
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=run_ids)
 @redis_option
 @output_option
 def command(run: str, redis_url: str | None, style: str) -> None:
     """Show a run: its status, its steps and its result.
 
-    RUN is a run's id, or so much of its beginning that only one run fits.
+    RUN is a run's id, or so much of its beginning that only one run fits. A step with
+    many activations is one row here; -o json has each of them, with all their attempts.
     """
     project = open_project(redis_url=redis_url)
+    attempts = Attempts()
     with project.open_store() as store:
-        state, plan = read_run(store, run)
+        state, plan = read_run(store, run, noting=attempts.noting)
     if style == "json":
-        print_json(to_dict(state, plan))
+        print_json(with_attempts(to_dict(state, plan), state, attempts))
         return
-    for line in describe(state, plan, now_ms=now_ms(), width=terminal_width(sys.stdout)):
+    width, colour = terminal_width(sys.stdout), wants_colour(sys.stdout)
+    for line in describe(state, plan, attempts, now_ms=now_ms(), width=width, colour=colour):
         click.echo(line)
 
 
-def describe(run: RunState, plan: Plan, *, now_ms: int, width: int) -> list[str]:
+def with_attempts(told: dict[str, Any], run: RunState, attempts: Attempts) -> dict[str, Any]:
+    """A run as JSON-able data, and for each activation when it became due and what was tried."""
+    for step in told["steps"]:
+        activation = run.activations.get(step["stepId"])
+        step["dueAt"] = None if activation is None else format_ts(activation.created_at_ms)
+        step["attempts"] = [
+            {
+                "attempt": one.number,
+                "startedAt": format_ts(one.started_at_ms),
+                "endedAt": None if one.ended_at_ms is None else format_ts(one.ended_at_ms),
+                "endedBy": one.ended_by,
+            }
+            for one in attempts.of(step["stepId"])
+        ]
+    return told
+
+
+def describe(
+    run: RunState, plan: Plan, attempts: Attempts, *, now_ms: int, width: int = NO_LIMIT, colour: bool = False
+) -> list[str]:
     """The run as lines; pure."""
+    rows = _rows(run)
     lasted = format_duration((run.ended_at_ms or now_ms) - run.started_at_ms)
     lines = [
         f"run      {run.run_id}",
@@ -61,7 +97,9 @@ def describe(run: RunState, plan: Plan, *, now_ms: int, width: int) -> list[str]
         else f"started  {format_date(run.started_at_ms)}, {lasted} ago",
         fit(f"input    {short_value(run.input)}", width),
         "",
-        *table(_HEADERS, _step_cells(run, plan, now_ms=now_ms), width=width),
+        *_table(run, plan, rows, now_ms=now_ms, width=width),
+        "",
+        *timeline(run, rows, attempts, now_ms=now_ms, width=width, colour=colour),
     ]
     if run.error is not None:
         where = f" in step `{run.failed_step}`" if run.failed_step else ""
@@ -71,13 +109,65 @@ def describe(run: RunState, plan: Plan, *, now_ms: int, width: int) -> list[str]
     return lines
 
 
-def _step_cells(run: RunState, plan: Plan, *, now_ms: int) -> list[tuple[str, ...]]:
-    rows = [_activation_cells(activation, now_ms=now_ms) for activation in run.activations.values()]
+def _rows(run: RunState) -> list[Row]:
+    """The activations by step, in the order in which the steps became due; many of a step are one row."""
+    by_step: dict[str, list[Activation]] = {}
+    for activation in run.activations.values():
+        by_step.setdefault(activation.step, []).append(activation)
+    rows: list[Row] = []
+    for step, together in by_step.items():
+        if len(together) > _EACH:
+            rows.append(Row(f"{step} ×{len(together):,}", together))
+        else:
+            rows += [Row(activation.step_id, [activation]) for activation in together]
+    return rows
+
+
+def _table(run: RunState, plan: Plan, rows: list[Row], *, now_ms: int, width: int) -> list[str]:
+    together = {one.step: one for one in step_rows(run, plan, now_ms=now_ms, notes={})}
+    cells: list[tuple[str, ...]] = []
+    for row in rows:
+        if len(row.activations) == 1:
+            cells.append(_cells(run, row.activations[0], now_ms=now_ms))
+        else:
+            cells += _cells_of_many(run, row, together[row.activations[0].step], now_ms=now_ms)
     words = NOT_REACHED if run.is_over else NOT_YET
-    return rows + [(name, words, "", "", "") for name in never_due(run, plan)]
+    cells += [(name, words, "", "", "", "") for name in never_due(run, plan)]
+    headers: tuple[str, ...] = _HEADERS
+    if all(one.attempt <= 1 for one in run.activations.values()):
+        headers, *cells = (_without_attempt(line) for line in (headers, *cells))
+    return table(headers, cells, width=width)
 
 
-def _activation_cells(activation: Activation, *, now_ms: int) -> tuple[str, ...]:
+def _without_attempt(line: tuple[str, ...]) -> tuple[str, ...]:
+    """A line of the table of a run in which nothing was tried twice."""
+    place = _HEADERS.index("ATTEMPT")
+    return line[:place] + line[place + 1 :]
+
+
+def _cells_of_many(run: RunState, row: Row, step: StepRow, *, now_ms: int) -> list[tuple[str, ...]]:
+    """One line for all of a step, and one for each of the first that failed."""
+    starts = [one.started_at_ms for one in row.activations if one.started_at_ms is not None]
+    lines: list[tuple[str, ...]] = [
+        (
+            row.name,
+            step.words,
+            str(step.attempt) if step.attempt else "",
+            _after(run, min(starts, default=None)),
+            "" if step.took_ms is None else format_duration(step.took_ms),
+            "",
+        )
+    ]
+    failed = [one for one in row.activations if one.state == FAILED]
+    for one in failed[:_FAILED_SHOWN]:
+        name, *rest = _cells(run, one, now_ms=now_ms)
+        lines.append((f"  {name}", *rest))
+    if len(failed) > _FAILED_SHOWN:
+        lines.append((f"  and {len(failed) - _FAILED_SHOWN:,} more", FAILED, "", "", "", ""))
+    return lines
+
+
+def _cells(run: RunState, activation: Activation, *, now_ms: int) -> tuple[str, ...]:
     took = took_ms([activation], now_ms=now_ms)
     told = "" if activation.result is None else short_value(activation.result)
     if activation.error is not None and activation.result is None:
@@ -86,6 +176,12 @@ def _activation_cells(activation: Activation, *, now_ms: int) -> tuple[str, ...]
         activation.step_id,
         activation.state,
         str(activation.attempt) if activation.attempt else "",
+        _after(run, activation.started_at_ms),
         "" if took is None else format_duration(took),
         told,
     )
+
+
+def _after(run: RunState, at_ms: int | None) -> str:
+    """How long after the start of the run a time is."""
+    return "" if at_ms is None else f"+{format_duration(at_ms - run.started_at_ms)}"

@@ -44,6 +44,15 @@ def test_what_is_there_already_is_not_waited_for(driver, log):
     assert [event.type for event in log.wait("r", after="0-0", timeout_ms=4_000)] == ["flow.start"]
 
 
+def test_one_event_and_the_newest_one_can_be_asked_for(driver, log):
+    driver.start(run_id="r")
+    driver.commit(driver.fetch_one())
+    first, *_, newest = log.read_all("r")
+    assert log.last("r") == newest
+    assert log.get("r", first.id) == first
+    assert log.get("r", "1-1") is log.last("nobody") is None
+
+
 def test_waiting_in_vain_answers_nothing(driver, log):
     driver.start(run_id="r")
     last = log.read("r")[-1].id

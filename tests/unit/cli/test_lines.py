@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from engine.cli.lines import event_line, said_line, what_happened
+from engine.cli.lines import event_line, feed_line, said_line, short_run_id, what_happened
 from engine.events.types import ALL_TYPES
 from tests.unit.cli.sample import FAILED, HALF_WAY, event
 
@@ -42,6 +44,46 @@ def test_an_event_that_nobody_hears_says_so():
         what_happened(event("emit", 0, "take#1", 1, event="order.lost", to=[]))
         == "order.lost (nobody listens)"
     )
+
+
+def test_an_event_of_a_wide_fan_out_has_its_number():
+    said = event("emit", 0, "list#1", 1, event="module.found", k=1_250, to=["analyse#1250"])
+    assert what_happened(said) == "module.found (1,250) → analyse#1250"
+
+
+def test_a_settlement_names_what_it_set_off_and_how_much_follows():
+    done = event("step.completed", 0, "analyse#9", 1, duration=4, result=3, to=["report#1"])
+    assert what_happened(done) == "4 ms, result 3 → report#1"
+    wide = event("step.completed", 0, "list#1", 1, duration=4, emits=10_000)
+    assert what_happened(wide) == "4 ms, emits 10,000 events, which follow"
+    skipped = event("step.skipped", 0, "analyse#9", 1, reason="empty", to=["report#1"])
+    assert what_happened(skipped) == "empty → report#1"
+    failed = event(
+        "step.failed", 0, "analyse#9", 1, error={"type": "ValueError", "message": "no"}, to=["a#1", "b#1"]
+    )
+    assert what_happened(failed) == "ValueError: no → a#1, b#1"
+
+
+def test_a_join_that_was_not_filled_says_what_it_missed():
+    error = {"type": "JoinIncomplete", "message": "join `pack` has `a` and misses `b`"}
+    failed = event("flow.failed", 0, error=error, step="pack", duration=7)
+    assert (
+        what_happened(failed)
+        == "JoinIncomplete: join `pack` has `a` and misses `b` in step `pack`, after 7 ms"
+    )
+
+
+def test_among_other_runs_a_line_has_the_run_and_the_flow():
+    one = replace(HALF_WAY[1], run_id="1m85wq283tz5nr9m1ex7")
+    line = feed_line(one, words="attempt 1", who_width=14, colour=False, is_narrow=False)
+    assert line[14:] == "1m85wq283tz5  step.started     shop.take#1     attempt 1"
+    narrow = feed_line(one, words="attempt 1", who_width=14, colour=False, is_narrow=True)
+    assert narrow[10:] == "1m85wq283tz5  step.started     shop.take#1  attempt 1"
+
+
+def test_an_id_that_somebody_chose_is_not_cut():
+    assert short_run_id("1m85wq283tz5nr9m1ex7") == "1m85wq283tz5"
+    assert short_run_id("order-2026-11-24-17") == "order-2026-11-24-17"
 
 
 def test_changes_of_state_are_told():

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 from engine.cli.outcome import error_lines, failure_sentence, say_failure, to_dict
-from engine.cli.show import describe
-from tests.unit.cli.sample import BEGIN_MS, FAILED, HALF_WAY, PLAN, folded
+from tests.unit.cli.sample import FAILED, HALF_WAY, PLAN, folded
 
 
 def test_a_run_as_json_has_all_its_steps():
@@ -41,19 +40,3 @@ def test_a_failure_names_run_step_attempt_and_error(capsys):
 def test_an_error_without_a_traceback_is_told_with_its_type():
     assert error_lines({"type": "EmitNotDeclared", "message": "a\nb"}) == ["EmitNotDeclared: a\\nb"]
     assert error_lines(None) == ["no reason was recorded"]
-
-
-def test_show_tells_the_run_its_steps_and_its_error():
-    lines = describe(folded(FAILED), PLAN, now_ms=BEGIN_MS + 999, width=200)
-    assert lines[:3] == ["run      run1", "flow     shop@1a2b3c4d", "status   failed"]
-    assert lines[3].endswith("took 121 ms")
-    table = [line.split() for line in lines[6:11]]
-    assert table[0] == ["STEP", "STATE", "ATTEMPT", "TOOK", "RESULT"]
-    assert table[1] == ["take#1", "completed", "1", "4", "ms", '{"id":7}']
-    assert table[4] == ["ship", "not", "reached"]
-    assert "error in step `charge`" in lines
-
-
-def test_show_fits_the_terminal():
-    lines = describe(folded(HALF_WAY), PLAN, now_ms=BEGIN_MS, width=40)
-    assert all(len(line) <= 40 for line in lines)

@@ -1,0 +1,133 @@
+"""`flowengine completion`: what a shell needs to complete the command, and what completes its arguments.
+
+A completer answers within a second or not at all, says nothing when it fails, and starts no
+server.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+import click
+
+from engine.errors import FlowEngineError
+
+from .project import Project, open_project
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+_SHELLS: Final = ("bash", "zsh", "fish")
+
+#: How long a person who has pressed Tab waits for ids of runs, in seconds.
+_PATIENCE_S: Final = 1.0
+
+#: Ids that are offered, at most.
+_OFFERED: Final = 50
+
+#: File of the embedded server's folder that says where it listens.
+_SOCKET_NOTE: Final = "socket"
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(_SHELLS))
+def command(shell: str) -> None:
+    """Print the lines that let a shell complete the command.
+
+    For bash, put this in ~/.bashrc: eval "$(flowengine completion bash)"
+
+    For zsh, put this in ~/.zshrc, after compinit: eval "$(flowengine completion zsh)"
+
+    For fish: flowengine completion fish > ~/.config/fish/completions/flowengine.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    made_for = get_completion_class(shell)
+    assert made_for is not None, shell
+    root = click.get_current_context().find_root()
+    click.echo(made_for(root.command, {}, "flowengine", "_FLOWENGINE_COMPLETE").source())
+
+
+def flow_names(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The flows that the files of the project declare."""
+    return _within_patience(lambda: _flow_names(incomplete))
+
+
+def flows_or_files(
+    ctx: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    """The flows of the project; where none fits, files."""
+    from click.shell_completion import CompletionItem
+
+    names = flow_names(ctx, parameter, incomplete)
+    return [CompletionItem(name) for name in names] or [CompletionItem(incomplete, type="file")]
+
+
+def run_ids(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The newest runs."""
+    redis_url = ctx.params.get("redis_url")
+    return _within_patience(lambda: _run_ids(incomplete, redis_url))
+
+
+def _within_patience(ask: Callable[[], list[str]]) -> list[str]:
+    """What a question is answered with, or nothing where it fails or takes too long."""
+    answers: list[str] = []
+
+    def answer() -> None:
+        try:
+            answers.extend(ask())
+        except (FlowEngineError, OSError):
+            return
+
+    # A daemon: the process ends without it, whatever it waits for.
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+    thread.join(_PATIENCE_S)
+    return list(answers)
+
+
+def _flow_names(incomplete: str) -> list[str]:
+    from engine.declare.discover import discover
+    from engine.declare.parse import declared_name
+
+    project = open_project()
+    files, _ = discover([project.root / project.settings.queue.dir])
+    documents = [file.reading.document for file in files]
+    names = [declared_name(document) for document in documents if document is not None]
+    return sorted({name.text for name in names if name is not None and name.text.startswith(incomplete)})
+
+
+def _run_ids(incomplete: str, redis_url: str | None) -> list[str]:
+    from engine.store.connection import Store
+    from engine.store.index import RunIndex
+
+    project = open_project(redis_url=redis_url)
+    settings = project.settings
+    url = _own_url(project) if settings.redis.is_embedded else settings.redis.connection_url
+    if url is None:
+        return []
+    store = Store(
+        url,
+        address=settings.redis.address,
+        prefix=settings.redis.prefix,
+        events_max_len=settings.event_store.trim_max_len,
+    )
+    try:
+        return list(RunIndex(store).beginning_with(incomplete)[:_OFFERED])
+    finally:
+        store.close()
+
+
+def _own_url(project: Project) -> str | None:
+    """The URL of the project's own server where it runs; it is neither started nor joined."""
+    from engine.embedded.place import FOLDER
+    from engine.embedded.probe import server_state
+
+    folder = (project.root / FOLDER).resolve()
+    socket_path = Path(os.fsdecode((folder / _SOCKET_NOTE).read_bytes()))
+    return f"unix://{quote(str(socket_path))}" if server_state(socket_path, folder) == "ours" else None
