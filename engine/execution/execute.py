@@ -237,7 +237,7 @@ def completion(execution: Execution) -> Settlement:
     emits = attempt.emits
     emitted_at_ms = emits[-1].ts if emits else 0
     ended_at_ms = max(attempt.started_at_ms + duration, emitted_at_ms)
-    is_wide = len(emits) > ledger.EMITS_A_CALL or attempt.emits_bytes > ledger.EMITS_BYTES
+    is_wide = len(emits) > ledger.EMITS_A_PART or attempt.emits_bytes > ledger.EMITS_BYTES
     routing = route(
         plan, execution.step.name, dict.fromkeys(emitted.event for emitted in emits), served=env.served
     )

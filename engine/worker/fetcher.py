@@ -38,7 +38,7 @@ _BEAT_S: Final = 0.5
 
 #: Jobs of the threads and of the loop that one fetch asks for, at most: a script that leased more would hold
 #: the server up.
-FETCH_MOST: Final = 200
+FETCH_MOST: Final = 100
 
 #: Milliseconds for which a knock on the own marker list is kept.
 KNOCK_TTL_MS: Final = 10_000

@@ -120,7 +120,7 @@ def _stage(item: Item) -> Iterator[tuple[Item, Call]]:
     emits, at, sent_bytes = item.content.staged, item.staged, 0
     while at < len(emits) and sent_bytes < STAGE_BYTES:
         end, size = at, 0
-        while end < len(emits) and end - at < ledger.EMITS_A_CALL and size < ledger.EMITS_BYTES:
+        while end < len(emits) and end - at < ledger.EMITS_A_STAGE and size < ledger.EMITS_BYTES:
             size += len(emits[end].payload)
             end += 1
         sent_bytes += size
