@@ -5,12 +5,19 @@ from __future__ import annotations
 import fnmatch
 import re
 import tomllib
+from typing import get_args
 
 import pytest
 
 import engine
+from engine.declare.declaration import Trigger
+from engine.declare.parse import parse
+from engine.declare.read_yaml import read_yaml
+from engine.declare.shape import check_shape, flow_schema
 from engine.events.state import ACTIVATION, STATUSES
 from engine.events.types import ALL_TYPES
+from engine.validate.graph import check_graph
+from engine.validate.queues import check_queues
 from tests.house.tree import ROOT, texts, tracked
 
 PAPERS = {path: text for path, text in texts().items() if path.suffix == ".md"}
@@ -25,6 +32,11 @@ PLACES = ("engine/", "tests/", "docs/", "bench/", "flows/", "handlers/", "schema
 def quoted(text):
     """What stands in code quotes, outside of code blocks."""
     return re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+
+
+def code_blocks(text, language):
+    """Blocks of code in one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("paper", PAPERS, ids=str)
@@ -66,6 +78,27 @@ def test_links_of_a_paper_lead_somewhere(paper):
 
 
 @pytest.mark.parametrize("paper", PAPERS, ids=str)
+def test_flows_that_a_paper_shows_are_sound(paper):
+    told = []
+    for text in code_blocks(PAPERS[paper], "yaml"):
+        if re.search(r"^flow:", text, re.MULTILINE):
+            reading = read_yaml(str(paper), text)
+            assert reading.document is not None, reading.diagnostics
+            told += [*reading.diagnostics, *check_shape(reading.document)]
+            if not told:
+                flow = parse(reading.document)
+                told += [*check_graph(flow), *check_queues([flow])]
+
+    assert told == []
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=str)
+def test_handlers_that_a_paper_shows_are_python(paper):
+    for text in code_blocks(PAPERS[paper], "python"):
+        compile(text, str(paper), "exec")
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=str)
 def test_make_targets_that_a_paper_names_exist(paper):
     makefile = (ROOT / "Makefile").read_text()
     named = set(re.findall(r"^(?:.*`|\s*(?:\$ )?)make ([a-z]+)\b", PAPERS[paper], re.MULTILINE))
@@ -99,6 +132,15 @@ def test_the_document_of_events_has_every_type_and_no_other():
     rows = re.findall(r"^\| `([a-z.]+)` \|", (ROOT / "docs" / "events.md").read_text(), re.MULTILINE)
 
     assert set(rows) - {"id", "ts", "type", "data"} == ALL_TYPES
+
+
+def test_the_document_of_flows_has_every_key_of_a_step():
+    text = (ROOT / "docs" / "flows.md").read_text()
+    step = flow_schema()["$defs"]["step"]["properties"]
+    rows = re.findall(r"^\| `steps\.<step>\.([a-z_]+)` \|", text, re.MULTILINE)
+
+    assert rows == list(step)
+    assert {word for word in get_args(Trigger) if f"{{{word}: " not in text} == set()
 
 
 def test_the_glossary_has_every_status_and_every_state():
