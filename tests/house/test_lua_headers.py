@@ -22,6 +22,8 @@ WRAPPERS: dict[str, Callable[..., Any]] = {
     "commit": ledger.commit,
     "fail": ledger.fail,
     "report": ledger.report,
+    "stage": ledger.stage,
+    "unfold": ledger.unfold,
     "fetch": queue.fetch,
     "release": queue.release,
     "renew": queue.renew,
@@ -35,7 +37,13 @@ WRAPPERS: dict[str, Callable[..., Any]] = {
 #: Parameters that a wrapper makes others of: a function takes what is natural, a script what is flat.
 MEANING: dict[str, dict[str, list[str]]] = {
     "renew": {"jobs": []},
-    "heartbeat": {"fields": []},
+    "fetch": {"room": ["threads", "loop", "free"]},
+    "heartbeat": {"served": ["threads", "loop"], "fields": []},
+    # Lists follow what is numbered, and the routing is made of such lists.
+    "commit": {"routing": []},
+    # How long emissions wait, and how many of them a call lays out, is for the ledger to say, not for its callers.
+    "stage": {"emits": ["ttl_ms", "emits"]},
+    "unfold": {"step_id": ["step_id", "step"], "sinks": ["limit", "limit_bytes", "sinks"], "routing": []},
     # Plan and source travel as one JSON object.
     "deploy": {"source": []},
 }
@@ -112,7 +120,7 @@ def test_the_script_takes_as_many_arguments_as_its_header_says(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_answer_that_is_made_is_in_the_header(name):
     body = source(name).partition("--- include")[2]
-    returned = set(re.findall(r"return \{ '([A-Za-z-]+)'", body))
+    returned = set(re.findall(r"return (?:\{ |stop\()'([A-Za-z-]+)'", body))
     if "refusal(" in body:
         returned |= {"SETTLED", "FENCED", "ENDED", "GONE", "DUP"}
     listed = section(name, "Returns: ", "$")
@@ -134,6 +142,8 @@ def test_every_key_that_is_written_down_is_touched_and_the_other_way_round(name)
         "worker hash": "WORKER",
         "state": "STATE",
         "flows": "FLOWS",
+        "stage": "STAGE",
+        "unfolding": "UNFOLDING",
     }.items():
         is_listed = re.search(rf"\b{word}\b", listed) is not None
         assert is_listed == (re.search(rf"\b{lua}\b", body) is not None), word

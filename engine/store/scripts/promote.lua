@@ -3,7 +3,7 @@
 -- Guarantee: by state; calling it twice changes nothing more.
 -- KEYS 1 prefix (string)
 -- ARGV 1 limit (integer: jobs a queue and call)
--- Reads and writes: timers, queue delayed/wait/active/conf/wake, job, run, ready, unfolding.
+-- Reads and writes: timers, queue delayed/wait/active/conf/wake, job, run, ready, unfolding, stage.
 -- Returns: {ms until the next thing is due, or -1, unfolding...}: some of the wide fan-outs that are being laid out, each as
 --          {job, flow, version, cursor}
 --- include now arm
