@@ -13,11 +13,11 @@ from engine.compile.plan import Plan
 from engine.errors import HandlerError, StoreError, VersionNotFound, WorkerLost
 from engine.events.codec import encode_json
 from engine.execution.attempt import Attempt, Phase
-from engine.execution.execute import Environment, Settlement, execute, failure, skip
-from engine.execution.route import route
+from engine.execution.execute import execute
+from engine.execution.settlement import Environment, Settlement, failure, skip, unfold
 from engine.registry.pins import Pins
 from engine.registry.plans import LinkedPlan
-from engine.store import ledger, queue
+from engine.store import queue
 from engine.store.connection import Call
 
 from .async_steps import AsyncSteps
@@ -180,16 +180,12 @@ class StepActors:
             StoreError: The plan cannot be read.
         """
         run_id, _, step_id = job_id.partition("/")
-        step = step_id.rpartition("#")[0]
         try:
             plan = self._pins.plan(flow, version)
         except VersionNotFound as error:
             logger.error("%s cannot be laid out here: %s", job_id, error)
             return None
-        routing = route(plan, step, plan.steps[step].emits, served=())
-        return ledger.unfold(
-            run_id, step_id, flow=flow, cursor=cursor, sinks=",".join(plan.sinks), routing=routing
-        )
+        return unfold(plan, run_id, step_id, cursor)
 
     def skipped(self, attempt: Attempt) -> None:
         """Settle an attempt whose handler Dramatiq's middleware kept from running."""

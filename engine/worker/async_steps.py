@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Final
 
 from engine.execution.attempt import Attempt
-from engine.execution.execute import Environment, Settlement, execute, execute_async
+from engine.execution.execute import execute, execute_async
+from engine.execution.settlement import Environment, Settlement
 from engine.registry.plans import LinkedPlan
 
 from .items import LARGE_BYTES

@@ -33,7 +33,7 @@ from typing import Any, Final
 from engine.clock import monotonic_ms
 from engine.errors import StoreError, StoreFull, StoreUnavailable
 from engine.execution.attempt import Attempt, Phase
-from engine.execution.execute import Settlement
+from engine.execution.settlement import Settlement
 from engine.store.connection import Call, Channel, ScriptsUnknown
 from engine.store.queue import LeasedJob, leased_job
 

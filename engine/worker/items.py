@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any, Final
 
 from engine.execution.attempt import Attempt
-from engine.execution.execute import Settlement
+from engine.execution.settlement import Settlement
 from engine.store import ledger
 from engine.store.connection import Call
 

@@ -8,24 +8,20 @@ import platform
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from dramatiq import Worker
 
 from engine.clock import ServerClock, monotonic_ms, new_worker_id
-from engine.compile.plan import StepPlan
-from engine.errors import PayloadError, StoreError, StoreUnavailable
-from engine.events.codec import decode_json
+from engine.errors import StoreError
 from engine.execution.attempt import Attempt
 from engine.execution.context import Services
-from engine.execution.execute import Environment, Settlement
+from engine.execution.settlement import Environment, Settlement
 from engine.registry.pins import Pins
 from engine.registry.plans import Registry
 from engine.store import queue
 from engine.store.connection import COMMAND_TIMEOUT_S, Call, Store
-from engine.store.gather import Gather
 from engine.store.index import RunIndex
-from engine.store.log import EventLog, HandlerState
 from engine.store.queue import LeasedJob, Served
 
 from .actors import StepActors
@@ -34,6 +30,7 @@ from .broker import LOOP_QUEUE, STEPS_QUEUE, FlowBroker
 from .committer import Committer
 from .fetcher import KNOCK_TTL_MS, Fetcher, Tokens
 from .leases import Leases
+from .reading import Reading
 from .served import ServedQueues
 from .timers import Keeper
 from .vital import Notice, Watch
@@ -48,9 +45,6 @@ _BLOCK_S: Final = 5.0
 
 #: Seconds that a stop waits for the answers to what was handed over, at least.
 _DRAIN_S: Final = 5.0
-
-#: Seconds between two tries of a handler to read from a store that is away.
-_READ_PAUSE_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +156,13 @@ class WorkerProcess:
         return min(COMMAND_TIMEOUT_S, self._limits.lease_ms / 4000)
 
     def _environment(self) -> Environment:
+        reading = Reading(self._store, gather_bytes=self._limits.gather_bytes, is_over=self._is_over)
         services = Services(
             clock=self._clock,
             buffered=self._committer.buffered,
-            read_state=self._patient(HandlerState(self._store).get),
-            read_input=self._patient(EventLog(self._store).input_of),
-            read_inputs=self._patient(self._read_inputs),
+            read_state=reading.state,
+            read_input=reading.input,
+            read_inputs=reading.inputs,
             payload_bytes=self._limits.payload_bytes,
             fan_out=self._limits.fan_out,
             gather_bytes=self._limits.gather_bytes,
@@ -180,34 +175,9 @@ class WorkerProcess:
             lease_ms=self._limits.lease_ms,
         )
 
-    def _read_inputs(self, job: LeasedJob, step: StepPlan) -> bytes:
-        """What a step that joins or collects works on, read from the log."""
-        gather, limit_bytes = Gather(self._store), self._limits.gather_bytes
-        places = decode_json(job.message)
-        try:
-            if step.trigger == "all":
-                return gather.join(job.run_id, places, limit_bytes=limit_bytes)
-            return gather.collect(job.run_id, job.event, places, limit_bytes=limit_bytes)
-        except PayloadError as error:
-            raise PayloadError(f"the input of step `{step.name}` has {error}") from error
-
     def _next_token(self) -> str:
         """A token for a job to take along, or '' where none is to come."""
         return self._tokens.next_token() if self._is_taking and self._leases.may_follow() else ""
-
-    def _patient(self, read: Callable[..., Any]) -> Callable[..., Any]:
-        """Make a handler that reads wait for a store that is away: that is no fault of its step."""
-
-        def read_at_last(*args: Any) -> Any:
-            while True:
-                try:
-                    return read(*args)
-                except StoreUnavailable:
-                    # Once nobody is left to record what the handler does, it need not wait any more.
-                    if self._is_over.wait(_READ_PAUSE_S):
-                        raise
-
-        return read_at_last
 
     def _new_fetcher(self, watch: Watch) -> Fetcher:
         block_s = min(_BLOCK_S, self._limits.lease_ms / 6000)

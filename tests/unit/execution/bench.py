@@ -8,7 +8,8 @@ from typing import Any
 from engine.clock import ServerClock
 from engine.execution.attempt import Attempt
 from engine.execution.context import Services, StepContext
-from engine.execution.execute import Environment, Settlement, execute
+from engine.execution.execute import execute
+from engine.execution.settlement import Environment, Settlement
 from engine.registry.plans import LinkedPlan
 from engine.store.connection import Call
 from engine.store.queue import LeasedJob
@@ -20,7 +21,15 @@ PLAN = plan_from({"a": {"emits": ["one", "deaf"]}, "b": {"subscribes": "one"}, "
 class Bench:
     """What executes one attempt of step `a`."""
 
-    def __init__(self, *, payload_bytes: int = 1_000, token: str = "w.2", **job: Any) -> None:
+    def __init__(
+        self,
+        *,
+        payload_bytes: int = 1_000,
+        fan_out: int = 1_000,
+        gather_bytes: int = 10_000_000,
+        token: str = "w.2",
+        **job: Any,
+    ) -> None:
         step = job.get("step", "a")
         about: dict[str, Any] = {"event": "", "message": b'{"n":1}', "attempt": 1, "losses": 0, "step": step}
         about |= {"run_id": "r", "step_id": f"{step}#1", "flow": "f", "version": PLAN.version}
@@ -34,7 +43,10 @@ class Bench:
             buffered=self._note,
             read_state=lambda run_id, key: self.stored.get(key),
             read_input=lambda run_id: {"input": run_id},
+            read_inputs=lambda job, step: b'{"gathered":"%b"}' % job.message,
             payload_bytes=payload_bytes,
+            fan_out=fan_out,
+            gather_bytes=gather_bytes,
         )
         self.env = Environment(
             worker_id="w",

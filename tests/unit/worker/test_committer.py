@@ -12,7 +12,7 @@ from engine.clock import monotonic_ms
 from engine.errors import StoreError, StoreUnavailable
 from engine.events.record import BufferedEvent
 from engine.execution.attempt import Attempt, Phase
-from engine.execution.execute import Settlement
+from engine.execution.settlement import Settlement
 from engine.store.connection import Call, ScriptsUnknown
 from engine.store.queue import LeasedJob
 from engine.worker.committer import BACKLOG_BYTES, Committer
@@ -114,7 +114,7 @@ def test_a_knock_does_not_hide_what_was_handed_over_after_it():
 
 
 #: A job as a commit answers it.
-FOLLOWER = [b"r2/next#1", b"q", 1, b"0", b"0.1.0", b"e", b"null", b"f", b"v"]
+FOLLOWER = [b"r2/next#1", b"q", 1, b"0", b"0.1.0", b"e", b"null", b"f", b"v", b""]
 
 
 def test_a_job_that_comes_along_with_the_last_answer_is_given_back():
