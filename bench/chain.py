@@ -35,7 +35,8 @@ from engine.registry.pins import Pins
 from engine.registry.plans import Registry
 from engine.store.connection import Store
 from engine.store.plans import Plans
-from engine.worker.process import Limits, WorkerProcess
+from engine.worker.limits import Limits
+from engine.worker.process import WorkerProcess
 
 STEPS = 3
 IDLE_RUNS = 200

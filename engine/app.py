@@ -76,7 +76,8 @@ def open_worker(
     from engine.registry.pins import Pins
     from engine.registry.plans import Registry
     from engine.store.plans import Plans
-    from engine.worker.process import Limits, WorkerProcess
+    from engine.worker.limits import Limits
+    from engine.worker.process import WorkerProcess
 
     registry = Registry()
     registry.swap(built.plans, built.handlers)

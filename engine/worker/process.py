@@ -7,7 +7,6 @@ import os
 import platform
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from dramatiq import Worker
@@ -30,6 +29,7 @@ from .broker import LOOP_QUEUE, STEPS_QUEUE, FlowBroker
 from .committer import Committer
 from .fetcher import KNOCK_TTL_MS, Fetcher, Tokens
 from .leases import Leases
+from .limits import Limits
 from .reading import Reading
 from .served import ServedQueues
 from .timers import Keeper
@@ -45,31 +45,6 @@ _BLOCK_S: Final = 5.0
 
 #: Seconds that a stop waits for the answers to what was handed over, at least.
 _DRAIN_S: Final = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a worker process is told.
-
-    Attributes:
-        threads: Handlers that run at once.
-        async_steps: `async def` handlers that run at once, besides.
-        lease_ms: Length of a lease.
-        max_deliveries: Losses after which a job is not tried again.
-        payload_bytes: Largest payload or result.
-        fan_out: Events that one attempt may emit.
-        gather_bytes: Bytes of the payloads that one attempt emits, or that one join or collect reads.
-        release: Version of the engine, for people.
-    """
-
-    threads: int
-    async_steps: int
-    lease_ms: int
-    max_deliveries: int
-    payload_bytes: int
-    fan_out: int
-    gather_bytes: int
-    release: str
 
 
 class WorkerProcess:

@@ -8,7 +8,7 @@ import engine
 from engine import errors
 
 #: For handlers. Adding a name is a decision; taking one away breaks somebody.
-FOR_HANDLERS = {"Context", "Job"}
+FOR_HANDLERS = {"AsyncContext", "Context", "Job"}
 
 #: Errors that a user's code may have to catch; the others end a process or a command.
 ERRORS = {

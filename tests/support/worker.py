@@ -18,7 +18,8 @@ from engine.store.connection import Store
 from engine.store.index import RunIndex
 from engine.store.log import EventLog
 from engine.store.plans import Plans
-from engine.worker.process import Limits, WorkerProcess
+from engine.worker.limits import Limits
+from engine.worker.process import WorkerProcess
 from tests.support.store import plan_from
 from tests.support.wait import wait_until
 
