@@ -1,4 +1,4 @@
-"""What a ledger has to count, from the log and the plan alone: joins and collects once more, in other words."""
+"""What a ledger has to count, by the log and the plan alone: joins and collects in other words."""
 
 from __future__ import annotations
 
