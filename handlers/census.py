@@ -6,6 +6,8 @@ import ast
 import os
 import platform
 import sysconfig
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,67 +27,63 @@ SKIPPED_FOLDERS = frozenset(
     }
 )
 
-#: Modules between two reports of progress.
-PROGRESS_EVERY = 50
-
 #: Modules that the report names.
 LARGEST = 10
 
+#: Steps run in threads, and two that parse at once can fail each other: CPython counts the depth of the
+#: trees that it builds for all threads together (gh-106905). They would wait for each other anyway.
+_parsing = threading.Lock()
+
 
 def list_modules(job: Job, ctx: Context) -> dict[str, Any]:
-    """List the source files of the library; the payload names them relative to its folder."""
+    """Emit one event for each source file of the library: each is a piece of work of its own."""
     folder = Path(sysconfig.get_path("stdlib"))
-    files = []
-    for place, folders, names in os.walk(folder):
-        # Changed in place, so that `os.walk` does not even enter the others.
-        folders[:] = sorted(name for name in folders if name not in SKIPPED_FOLDERS)
-        files += [
-            (Path(place) / name).relative_to(folder).as_posix() for name in names if name.endswith(".py")
-        ]
-    files.sort()
-    ctx.logger.info(f"{len(files)} modules in {folder}")
-    ctx.flow.emit("modules.listed", {"folder": str(folder), "files": files})
-    return {"folder": str(folder), "modules": len(files)}
+    modules = sorted(modules_in(folder))
+    ctx.logger.info(f"{len(modules)} modules in {folder}")
+    for module in modules:
+        ctx.flow.emit("module.found", {"folder": str(folder), "module": module})
+    return {"folder": str(folder), "modules": len(modules)}
 
 
-def analyse(job: Job, ctx: Context) -> dict[str, int]:
-    """Parse every module; the payload has one short row for each, to stay small."""
-    folder = Path(job.data["folder"])
-    files = job.data["files"]
-    rows, unreadable = [], []
-    for number, file in enumerate(files, start=1):
-        try:
-            rows.append([file, *measure((folder / file).read_bytes())])
-        except (SyntaxError, ValueError) as error:
-            ctx.logger.warning(f"{file} does not parse: {error}")
-            unreadable.append(file)
-        if number % PROGRESS_EVERY == 0 or number == len(files):
-            ctx.progress(number / len(files), f"{number} of {len(files)} modules")
-    ctx.flow.emit("modules.analysed", {"rows": rows, "unreadable": unreadable})
-    return {"analysed": len(rows), "unreadable": len(unreadable)}
+def analyse(job: Job, ctx: Context) -> None:
+    """Count what is in one module; that one cannot be read is a finding too, and no failure."""
+    module = job.data["module"]
+    try:
+        counts = count(Path(job.data["folder"], module).read_bytes())
+    except (OSError, SyntaxError, ValueError) as error:
+        ctx.logger.warning(f"{module} cannot be read: {error}")
+        ctx.flow.emit("module.analysed", {"module": module, "error": str(error)})
+    else:
+        ctx.flow.emit("module.analysed", {"module": module, **counts})
 
 
 def report(job: Job, ctx: Context) -> dict[str, Any]:
-    """Add everything up; this is the result of the run."""
-    rows = job.data["rows"]
-    lines, functions, classes, documented = (sum(row[column] for row in rows) for column in range(1, 5))
-    largest = sorted(rows, key=lambda row: (-row[1], row[0]))[:LARGEST]
-    things = len(rows) + functions + classes
-    ctx.logger.info(f"{len(rows)} modules, {lines:,} lines")
+    """Add everything up; `job.data` has what each module has emitted, and this is the result of the run."""
+    read = [found for found in job.data if "error" not in found]
+    totals = {name: sum(found[name] for found in read) for name in count(b"")}
+    things = len(read) + totals["functions"] + totals["classes"]
+    largest = sorted(read, key=lambda found: (-found["lines"], found["module"]))[:LARGEST]
     return {
         "python": platform.python_version(),
-        "modules": len(rows),
-        "lines": lines,
-        "functions": functions,
-        "classes": classes,
-        "docstrings": documented,
-        "docstring_coverage": round(documented / things, 3) if things else None,
-        "unreadable": job.data["unreadable"],
-        "largest": [{"module": row[0], "lines": row[1]} for row in largest],
+        "modules": len(read),
+        "unreadable": len(job.data) - len(read),
+        **totals,
+        "docstring_coverage_percent": round(100 * totals["docstrings"] / things, 1) if things else None,
+        "largest": [{"module": found["module"], "lines": found["lines"]} for found in largest],
     }
 
 
-def measure(source: bytes) -> tuple[int, int, int, int]:
+def modules_in(folder: Path) -> Iterator[str]:
+    """The source files below a folder, relative to it."""
+    for place, folders, names in os.walk(folder):
+        # Changed in place, so that `os.walk` does not even enter the others.
+        folders[:] = [name for name in folders if name not in SKIPPED_FOLDERS]
+        for name in names:
+            if name.endswith(".py"):
+                yield (Path(place) / name).relative_to(folder).as_posix()
+
+
+def count(source: bytes) -> dict[str, int]:
     """Lines, functions, classes and docstrings of a module.
 
     Args:
@@ -95,14 +93,18 @@ def measure(source: bytes) -> tuple[int, int, int, int]:
         SyntaxError: It does not parse.
         ValueError: It holds a null byte.
     """
-    tree = ast.parse(source)
-    functions = classes = documented = 0
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            functions += 1
-        elif isinstance(node, ast.ClassDef):
-            classes += 1
-        elif not isinstance(node, ast.Module):
-            continue
-        documented += ast.get_docstring(node, clean=False) is not None
-    return len(source.splitlines()), functions, classes, documented
+    with _parsing:
+        tree = ast.parse(source)
+    nodes = list(ast.walk(tree))
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    classes = [node for node in nodes if isinstance(node, ast.ClassDef)]
+    modules = [node for node in nodes if isinstance(node, ast.Module)]
+    documented = [
+        node for node in (*modules, *functions, *classes) if ast.get_docstring(node, clean=False) is not None
+    ]
+    return {
+        "lines": len(source.splitlines()),
+        "functions": len(functions),
+        "classes": len(classes),
+        "docstrings": len(documented),
+    }

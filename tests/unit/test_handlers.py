@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-import ast
-import sysconfig
+import json
+import platform
 import types
-from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,14 +15,10 @@ class Seen:
     """A stand-in for a handler's context that keeps what it was told."""
 
     def __init__(self):
-        self.emitted: dict[str, object] = {}
+        self.emitted: list[tuple[str, Any]] = []
         self.said: list[str] = []
-        self.done: list[float] = []
-        self.flow = types.SimpleNamespace(emit=self.emitted.__setitem__)
+        self.flow = types.SimpleNamespace(emit=lambda event, payload: self.emitted.append((event, payload)))
         self.logger = types.SimpleNamespace(info=self.said.append, warning=self.said.append)
-
-    def progress(self, fraction, message=""):
-        self.done.append(fraction)
 
 
 def job(data, event=""):
@@ -36,61 +32,73 @@ def ctx():
 
 def test_hello_greets_who_is_named(ctx):
     hello.start(job({"name": "Ada"}), ctx)
-    assert hello.greet(job(ctx.emitted["data.ready"]), ctx) == {"greeting": "Hello, Ada!"}
+    [(event, payload)] = ctx.emitted
+    assert event == "data.ready"
+    assert hello.greet(job(payload), ctx) == {"greeting": "Hello, Ada!"}
 
 
 def test_hello_greets_the_world_where_nobody_is_named(ctx):
     hello.start(job({}), ctx)
-    assert hello.greet(job(ctx.emitted["data.ready"]), ctx) == {"greeting": "Hello, world!"}
+    [(_, payload)] = ctx.emitted
+    assert hello.greet(job(payload), ctx) == {"greeting": "Hello, world!"}
 
 
-def test_the_census_counts_what_a_plain_loop_counts(ctx):
-    census.list_modules(job({}), ctx)
-    census.analyse(job(ctx.emitted["modules.listed"]), ctx)
-    result = census.report(job(ctx.emitted["modules.analysed"]), ctx)
+def analysed(ctx, folder, *modules):
+    """What the analysis of each of these modules emits."""
+    for module in modules:
+        census.analyse(job({"folder": str(folder), "module": module}, "module.found"), ctx)
+    return [payload for event, payload in ctx.emitted if event == "module.analysed"]
 
-    folder = Path(sysconfig.get_path("stdlib"))
-    lines, functions, classes = {}, 0, 0
-    for path in folder.rglob("*.py"):
-        name = path.relative_to(folder)
-        if not census.SKIPPED_FOLDERS.isdisjoint(name.parts):
-            continue
-        source = path.read_bytes()
-        nodes = list(ast.walk(ast.parse(source)))
-        lines[name.as_posix()] = len(source.splitlines())
-        functions += sum(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) for node in nodes)
-        classes += sum(isinstance(node, ast.ClassDef) for node in nodes)
 
-    assert result["modules"] == len(lines) > 400
-    assert (result["lines"], result["functions"], result["classes"]) == (
-        sum(lines.values()),
-        functions,
-        classes,
+def test_the_census_emits_one_event_for_each_module_in_order(ctx):
+    told = census.list_modules(job({}), ctx)
+    found = [payload["module"] for event, payload in ctx.emitted if event == "module.found"]
+    assert found == sorted(set(found))
+    assert len(found) == told["modules"] > 400
+    assert "json/decoder.py" in found
+    assert not any("site-packages" in module for module in found)
+
+
+def test_the_census_adds_up_what_was_found_in_any_order(ctx, tmp_path):
+    (tmp_path / "small.py").write_text("x = 1\n")
+    (tmp_path / "large.py").write_text(
+        '"""Doc."""\n\n\nclass A:\n    """Doc."""\n\n    def f(self):\n        pass\n\n'
+        "    async def g(self): ...\n"
     )
-    assert result["unreadable"] == []
-    assert 0 < result["docstring_coverage"] < 1
-    ten = sorted(lines.items(), key=lambda pair: (-pair[1], pair[0]))[:10]
-    assert [(row["module"], row["lines"]) for row in result["largest"]] == ten
-    assert ctx.done == sorted(ctx.done)
+    found = analysed(ctx, tmp_path, "small.py", "large.py")
+    totals = {
+        "python": platform.python_version(),
+        "modules": 2,
+        "unreadable": 0,
+        "lines": 11,
+        "functions": 2,
+        "classes": 1,
+        "docstrings": 2,
+        "docstring_coverage_percent": 40.0,
+        "largest": [{"module": "large.py", "lines": 10}, {"module": "small.py", "lines": 1}],
+    }
+    assert census.report(job(found), ctx) == totals
+    assert census.report(job(found[::-1]), ctx) == totals
 
 
-def test_a_module_that_does_not_parse_is_named_and_the_rest_is_counted(ctx, tmp_path):
+def test_a_module_that_cannot_be_read_is_said_and_counted_and_fails_nothing(ctx, tmp_path):
     (tmp_path / "good.py").write_text('"""Doc."""\n\n\ndef f():\n    pass\n')
     (tmp_path / "bad.py").write_text("def")
-    census.analyse(job({"folder": str(tmp_path), "files": ["bad.py", "good.py"]}), ctx)
-    assert ctx.emitted["modules.analysed"] == {"rows": [["good.py", 5, 1, 0, 1]], "unreadable": ["bad.py"]}
-    result = census.report(job(ctx.emitted["modules.analysed"]), ctx)
-    assert (result["modules"], result["docstring_coverage"]) == (1, 0.5)
+    (tmp_path / "null.py").write_bytes(b"\0")
+    found = analysed(ctx, tmp_path, "bad.py", "good.py", "gone.py", "null.py")
+    assert [words.split(" cannot be read: ")[0] for words in ctx.said] == ["bad.py", "gone.py", "null.py"]
+    result = census.report(job(found), ctx)
+    assert (result["modules"], result["unreadable"], result["docstring_coverage_percent"]) == (1, 3, 50.0)
 
 
 def test_a_census_of_nothing_is_empty(ctx):
-    result = census.report(job({"rows": [], "unreadable": []}), ctx)
-    assert (result["modules"], result["docstring_coverage"], result["largest"]) == (0, None, [])
+    result = census.report(job([]), ctx)
+    assert (result["modules"], result["docstring_coverage_percent"], result["largest"]) == (0, None, [])
 
 
 def test_the_payloads_of_the_census_are_small(ctx):
-    import json
-
     census.list_modules(job({}), ctx)
-    census.analyse(job(ctx.emitted["modules.listed"]), ctx)
-    assert all(len(json.dumps(payload)) < 100_000 for payload in ctx.emitted.values())
+    listed = [payload for _, payload in ctx.emitted]
+    folder = listed[0]["folder"]
+    analysed(ctx, folder, "json/decoder.py")
+    assert all(len(json.dumps(payload)) < 300 + len(folder) for _, payload in ctx.emitted)
