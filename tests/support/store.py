@@ -77,22 +77,22 @@ class Driver:
         store: Where it works.
         plan: The flow that it serves.
         name: Its id.
+        served: The queues that it serves, all of the flow's with threads if nothing else is said.
         seq: The number of its last fetch or token.
     """
 
-    def __init__(self, store: Store, plan: Plan, *, name: str = "w") -> None:
+    def __init__(self, store: Store, plan: Plan, *, name: str = "w", served: Served | None = None) -> None:
         self.store = store
         self.plan = plan
         self.name = name
+        self.served = served or Served(tuple(sorted(plan.queues)), ())
         self.seq = 0
         self.register()
 
     def register(self) -> None:
         """Say that it lives and what it serves."""
         fields: Mapping[str, str | int] = {"host": "here", "pid": 1, "release": "1", "threads": 1}
-        name, args = queue.heartbeat(
-            self.name, ttl_ms=LEASE_MS, served=Served(tuple(sorted(self.plan.queues)), ()), fields=fields
-        )
+        name, args = queue.heartbeat(self.name, ttl_ms=LEASE_MS, served=self.served, fields=fields)
         self.store.call(name, *args)
 
     def send(self, call: Call) -> Answer:
@@ -109,15 +109,15 @@ class Driver:
         """Start a run."""
         return start(self.store, self.plan, input=value, limit_bytes=1 << 20, run_id=run_id, key=key)
 
-    def fetch_answer(self, *, room: int = 1, seq: int | None = None) -> Answer:
-        """Ask for jobs, with the next number or a chosen one."""
+    def fetch_answer(self, *, room: int | Room = 1, seq: int | None = None) -> Answer:
+        """Ask for jobs, with the next number or a chosen one; a number is the room of either kind."""
         if seq is None:
             self.seq += 1
             seq = self.seq
-        rooms = Room(threads=room, loop=room, free=room)
+        rooms = room if isinstance(room, Room) else Room(threads=room, loop=room, free=room)
         return self.send(queue.fetch(self.name, seq=seq, room=rooms, lease_ms=LEASE_MS, ttl_ms=LEASE_MS))
 
-    def fetch(self, *, room: int = 1, seq: int | None = None) -> list[LeasedJob]:
+    def fetch(self, *, room: int | Room = 1, seq: int | None = None) -> list[LeasedJob]:
         """Lease jobs."""
         answer = self.fetch_answer(room=room, seq=seq)
         assert answer.word == "OK", answer
@@ -166,7 +166,8 @@ class Driver:
 
     def routing(self, step: str) -> Routing:
         """What may follow from a step, whatever it emits."""
-        return route(self.plan, step, self.plan.steps[step].emits, served=self.plan.queues)
+        served = {*self.served.threads, *self.served.loop}
+        return route(self.plan, step, self.plan.steps[step].emits, served=served)
 
     def stage_call(
         self, job: LeasedJob, emits: Sequence[tuple[str, Any]], *, first: int = 0, ts: int = TS_MS

@@ -7,6 +7,7 @@ import pytest
 from engine.errors import StoreError, StoreUnavailable, StoreUnfit
 from engine.store import queue
 from engine.store.connection import ScriptsUnknown, Store
+from engine.store.queue import Room
 from tests.support.books import contents
 from tests.support.store import CHAIN, LEASE_MS, Driver, deployed, logged
 
@@ -27,7 +28,7 @@ def channel(own_store):
 
 
 def fetch_call(driver, seq):
-    return queue.fetch(driver.name, seq=seq, room=1, lease_ms=LEASE_MS, ttl_ms=LEASE_MS)
+    return queue.fetch(driver.name, seq=seq, room=Room(1, 0, 1), lease_ms=LEASE_MS, ttl_ms=LEASE_MS)
 
 
 def kill_others(store):

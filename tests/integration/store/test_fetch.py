@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.store import queue
+from engine.store.queue import Served
 from tests.support.books import contents
 from tests.support.store import CHAIN, LEASE_MS, Driver, deployed, hash_at, members, server_ms
 
@@ -30,7 +31,7 @@ def test_a_job_comes_with_all_that_a_worker_needs(store, driver):
     job = driver.fetch_one()
 
     assert job == (
-        "r", "a#1", "a", "f", driver.plan.version, "f.a", "w.1", 1, 0, "0", "", b'{"x":1}',
+        "r", "a#1", "a", "f", driver.plan.version, "f.a", "w.1", 1, 0, "0", "", b'{"x":1}', False,
     )  # fmt: skip
     assert hash_at(store, "job:r/a#1").items() >= {"state": "active", "token": "w.1", "attempt": "1"}.items()
     assert hash_at(store, "run:r")["leased"] == "1"
@@ -86,7 +87,7 @@ def test_a_late_copy_of_an_older_fetch_takes_nothing(store, driver):
 def test_a_worker_whose_keys_are_gone_is_told_to_register(store, driver):
     driver.start()
     with store.talking() as client:
-        client.delete(store.keys.worker("w"), store.keys.worker_queues("w"))
+        client.delete(store.keys.worker("w"), *store.keys.worker_queues("w"))
     was = contents(store)
 
     assert driver.fetch_answer().word == "REGISTER"
@@ -96,7 +97,9 @@ def test_a_worker_whose_keys_are_gone_is_told_to_register(store, driver):
 
 
 def test_it_renews_the_time_to_live_of_its_workers_keys(store, driver):
-    keys = store.keys.worker("w"), store.keys.worker_queues("w")
+    driver.served = Served(("f.a",), ("f.b",))
+    driver.register()
+    keys = store.keys.worker("w"), *store.keys.worker_queues("w")
     with store.talking() as client:
         for key in keys:
             client.pexpire(key, 5_000)
@@ -200,7 +203,7 @@ def test_a_call_drops_a_bounded_number_of_dead_ids(store, driver):
 
 def test_a_worker_that_has_left_gets_nothing(store, driver):
     driver.start()
-    name, args = queue.heartbeat("w", ttl_ms=0, queues=[], fields={})
+    name, args = queue.heartbeat("w", ttl_ms=0, served=Served((), ()), fields={})
     store.call(name, *args)
 
     assert driver.fetch_answer().word == "REGISTER"

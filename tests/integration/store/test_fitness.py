@@ -24,7 +24,7 @@ def test_a_server_that_is_fit_passes_without_a_word_and_is_marked(store):
     assert fitness.check(store) == []
     assert fitness.check(store) == []
     with store.talking() as client:
-        assert client.get(store.keys.format) == b"1"
+        assert client.get(store.keys.format) == b"2"
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl", "allkeys-random"])
@@ -45,12 +45,12 @@ def test_a_replica_is_refused(own_store):
             client.replicaof("NO", "ONE")
 
 
-@pytest.mark.parametrize("found", ["2", "10", "new", "-1", ""])
+@pytest.mark.parametrize("found", ["3", "10", "new", "-1", ""])
 def test_a_newer_format_is_refused(store, found):
     with store.talking() as client:
         client.set(store.keys.format, found)
     with pytest.raises(
-        StoreUnfit, match=f"under `{store.keys.prefix}` at here have format {found}, .* knows 1"
+        StoreUnfit, match=f"under `{store.keys.prefix}` at here have format {found}, .* knows 2"
     ):
         fitness.check(store)
 

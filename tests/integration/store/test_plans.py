@@ -16,7 +16,9 @@ def plans(store):
 
 
 def deploy(plans, version, *, mode="serve", plan=None, queues=("q",)):
-    return plans.deploy("f", version, plan=plan or {"v": version}, source="text", mode=mode, queues=queues)
+    return plans.deploy(
+        "f", version, plan=plan or {"v": version}, source="text", mode=mode, queues=dict.fromkeys(queues)
+    )
 
 
 def test_a_version_that_is_new_to_the_store_is_in_force(store, plans):
@@ -77,6 +79,6 @@ def test_the_history_of_versions_is_bounded(store, plans):
 
 def test_the_versions_of_two_flows_are_their_own(plans):
     deploy(plans, "v1")
-    plans.deploy("g", "v2", plan={}, source="", mode="serve", queues=[])
+    plans.deploy("g", "v2", plan={}, source="", mode="serve", queues={})
 
     assert (plans.version_in_force("f"), plans.version_in_force("g")) == ("v1", "v2")

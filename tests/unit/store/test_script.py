@@ -30,7 +30,7 @@ def test_its_text_is_the_same_whatever_the_prefix(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_flag_stays_first_and_comments_stay_at_home(name):
     text = made(name).text
-    assert text.startswith("#!lua flags=allow-oom\n") == (name != "start")
+    assert text.startswith("#!lua flags=allow-oom\n") == (name not in ("start", "stage"))
     assert "\n--" not in text
     assert "\n\n" not in text
 
@@ -67,6 +67,9 @@ def test_keys_in_python_are_those_in_lua():
     assert keys.status_index("x") == "nq:" + LUA_NAMES["RUNS"] + "x"
     assert keys.plan("x") == "nq:" + LUA_NAMES["PLAN"] + "x"
     assert keys.worker("x") == "nq:" + LUA_NAMES["WORKER"] + "x"
+    assert keys.worker_queues("x") == tuple(
+        f"{keys.worker('x')}:queues:{kind}" for kind in ("threads", "loop")
+    )
     assert keys.queue_wake("x") == "nq:" + LUA_NAMES["QUEUE"] + "x:wake"
     assert (keys.events, keys.workers, keys.queues) == tuple(
         f"nq:{LUA_NAMES[name]}" for name in ("EVENTS", "WORKERS", "QUEUES")
