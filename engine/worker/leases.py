@@ -148,14 +148,14 @@ class Leases:
             self._on_loop -= attempt.on_loop
             if attempt.follower_cost_ms is not None:
                 self._reach.remove(attempt.follower_cost_ms)
-            if follower is not None:
-                return self._hold(follower, since_ms)
+            held = None if follower is None else self._hold(follower, since_ms)
+            # Also with a job that came along: it may be for the loop where the other was for a thread.
             if self._is_waiting and self.room():
                 self._changed.notify_all()
             if self._blocks_with is not None and _is_new(self.room(), self._blocks_with):
                 self._blocks_with = None
                 self._grew()
-            return None
+            return held
 
     def room(self) -> Room:
         """How many jobs may be fetched now."""

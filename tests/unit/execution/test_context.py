@@ -13,7 +13,7 @@ import pytest
 from engine.errors import EmitNotDeclared, PayloadError
 from engine.execution.attempt import MAX_EVENTS, MAX_EVENTS_BYTES
 from engine.execution.capture import Capture, PrintsToLog, RecordsToLog
-from engine.execution.context import MAX_CHANGES, MAX_EMITS
+from engine.execution.context import MAX_CHANGES
 from tests.unit.execution.bench import Bench
 
 
@@ -85,13 +85,26 @@ def test_an_event_that_is_not_declared_is_a_fault(bench):
     assert isinstance(bench.attempt.fault, EmitNotDeclared)
 
 
-def test_one_emit_too_many_is_a_fault(bench):
-    for _ in range(MAX_EMITS):
+def test_one_emit_too_many_is_a_fault():
+    bench = Bench(fan_out=3)
+    for _ in range(3):
         bench.context.flow.emit("one")
-    with pytest.raises(PayloadError) as refused:
+    with pytest.raises(PayloadError, match=r"3 events in one attempt \(`limits.fan_out`\)") as refused:
         bench.context.flow.emit("one")
     assert bench.attempt.fault is refused.value
-    assert len(bench.attempt.emits) == MAX_EMITS
+    assert len(bench.attempt.emits) == 3
+
+
+def test_one_byte_too_many_of_all_payloads_is_a_fault():
+    bench = Bench(gather_bytes=10)
+    bench.context.flow.emit("one", "x" * 6)
+    bench.context.flow.emit("one", 12)
+    with pytest.raises(
+        PayloadError, match=r"10 bytes of payload in one attempt \(`limits.gather_bytes`\)"
+    ) as refused:
+        bench.context.flow.emit("one", 1)
+    assert bench.attempt.fault is refused.value
+    assert bench.attempt.emits_bytes == 10
 
 
 def test_a_payload_that_cannot_be_recorded_is_named(bench):

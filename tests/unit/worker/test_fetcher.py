@@ -9,16 +9,17 @@ from engine.clock import ServerClock, monotonic_ms
 from engine.errors import StoreUnavailable
 from engine.store.keys import Keys
 from engine.store.queue import LeasedJob
-from engine.worker.fetcher import Fetcher, Tokens
+from engine.worker.fetcher import FETCH_MOST, Fetcher, Tokens
 from engine.worker.leases import Leases
 from engine.worker.vital import Watch
 from tests.support.wait import wait_until
+from tests.unit.worker.serving import Serving
 
 LOST = StoreUnavailable("the connection was lost")
 
 
 def fields(name: str) -> list[Any]:
-    return [f"{name}/s#1".encode(), b"q", 1, b"0", b"0", b"", b"null", b"f", b"v"]
+    return [f"{name}/s#1".encode(), b"q", 1, b"0", b"0", b"", b"null", b"f", b"v", b""]
 
 
 def found(*names: str) -> list[Any]:
@@ -28,19 +29,29 @@ def found(*names: str) -> list[Any]:
 class Counter:
     """A fetcher with room for eight, and what it was given, at which times."""
 
-    def __init__(self, answer: Callable[[str, int], Any], *, lease_ms: int = 600_000) -> None:
+    def __init__(
+        self, answer: Callable[[str, int], Any], *, lease_ms: int = 600_000, async_steps: int = 0
+    ) -> None:
         self.calls: list[tuple[Any, ...]] = []
         self.delivered: list[tuple[str, str]] = []
         self.since_ms: list[float] = []
         self._answer = answer
+        serving = Serving(threads=["q"], loop=["l"])
+        self.leases = Leases(
+            threads=4,
+            async_steps=async_steps,
+            lease_ms=lease_ms,
+            served=serving,  # type: ignore[arg-type]
+            grew=lambda: None,
+        )
         self.fetcher = Fetcher(
             self,  # type: ignore[arg-type]
             worker_id="w",
             keys=Keys("nq"),
-            queues=lambda: ("q",),
+            served=serving,  # type: ignore[arg-type]
             register=lambda: ("heartbeat", ()),
             tokens=Tokens("w"),
-            leases=Leases(threads=4, lease_ms=lease_ms),
+            leases=self.leases,
             clock=ServerClock(),
             deliver=self._deliver,
             watch=Watch(lease_ms=lease_ms, dead=lambda why: None),
@@ -143,10 +154,58 @@ def test_jobs_of_a_call_that_was_sent_for_long_are_renewed_before_they_are_begun
     assert at_counter.since_ms[0] > lost_at_ms[-1]
 
 
+def job_of(queue: str) -> LeasedJob:
+    return LeasedJob("r", "s#1", "s", "f", "v", queue, "w.0", 1, 0, "0", "", b"null")
+
+
+def test_it_blocks_only_for_queues_that_it_has_room_for():
+    at_counter = Counter(first_fetch(lambda time: found()), async_steps=1)
+    both = ("nq:worker:w:wake", "nq:queue:q:wake", "nq:queue:l:wake")
+    at_counter.work_until(lambda: at_counter.made("BLPOP"))
+    assert at_counter.made("BLPOP")[0][1:-1] == both
+
+    at_counter = Counter(first_fetch(lambda time: found()), async_steps=1)
+    at_counter.leases.take([job_of("l")], since_ms=0)
+    at_counter.work_until(lambda: at_counter.made("BLPOP"))
+    assert at_counter.made("BLPOP")[0][1:-1] == both[:2]
+
+    at_counter = Counter(first_fetch(lambda time: found()), async_steps=1)
+    at_counter.leases.take([job_of("q")] * 5, since_ms=0)
+    at_counter.work_until(lambda: at_counter.made("BLPOP"))
+    assert at_counter.made("BLPOP")[0][1:-1] == both[::2]
+
+
+def test_a_fetch_is_told_both_rooms_and_how_many_threads_are_idle():
+    at_counter = Counter(first_fetch(lambda time: found()), async_steps=7)
+    at_counter.leases.take([job_of("q"), job_of("l")], since_ms=0)
+    at_counter.work_until(lambda: at_counter.made("BLPOP"))
+    assert at_counter.made("fetch")[0][3:6] == (4, 6, 3)
+
+
+def test_one_fetch_asks_for_no_more_than_a_script_may_lease():
+    at_counter = Counter(first_fetch(lambda time: found()), async_steps=5_000)
+    at_counter.work_until(lambda: at_counter.made("BLPOP"))
+    assert at_counter.made("fetch")[0][4] == FETCH_MOST
+
+
+def test_room_that_came_back_since_the_fetch_is_used_before_it_blocks():
+    at_counter: Counter
+
+    def answer(name, time):
+        if name == "fetch" and time == 1:
+            at_counter.leases.give_back(held)
+        return found() if name == "fetch" else None
+
+    at_counter = Counter(answer, async_steps=1)
+    [held] = at_counter.leases.take([job_of("l")], since_ms=0)
+    at_counter.work_until(lambda: at_counter.made("BLPOP"))
+    assert [name for name, *_ in at_counter.calls][:3] == ["fetch", "fetch", "BLPOP"]
+
+
 def test_one_that_leaves_fetches_a_last_time_without_room():
     at_counter = Counter(first_fetch(lambda time: found()))
     at_counter.work_until(lambda: at_counter.made("BLPOP"))
-    assert at_counter.calls[-1][:4] == ("fetch", "w", at_counter.numbers()[-1], 0)
+    assert at_counter.calls[-1][:6] == ("fetch", "w", at_counter.numbers()[-1], 0, 0, 0)
 
 
 def test_one_that_leaves_does_not_wait_for_a_store_that_is_away():

@@ -14,6 +14,7 @@ from engine.worker.leases import Leases
 from engine.worker.timers import Keeper
 from engine.worker.vital import Watch
 from tests.support.wait import wait_until
+from tests.unit.worker.serving import Serving
 
 #: A third of it passes between two renewals.
 LEASE_MS = 30
@@ -46,7 +47,7 @@ class Scripted:
 
 
 def usual(name: str, words: Any = ()) -> Any:
-    return {"renew": [0, *words], "sweep": [b"SWEPT", 0], "promote": -1}.get(name, 0)
+    return {"renew": [0, *words], "sweep": [b"SWEPT", 0], "promote": [-1]}.get(name, 0)
 
 
 class Room:
@@ -54,7 +55,13 @@ class Room:
 
     def __init__(self, answer: Callable[[str, int], Any], *names: str) -> None:
         self.channel = Scripted(answer)
-        self.leases = Leases(threads=4, lease_ms=LEASE_MS)
+        self.leases = Leases(
+            threads=4,
+            async_steps=4,
+            lease_ms=LEASE_MS,
+            served=Serving(),  # type: ignore[arg-type]
+            grew=lambda: None,
+        )
         self.attempts = self.leases.take([job(name) for name in names], since_ms=0.0)
         self.released: list[Attempt] = []
         self.exhausted: list[tuple[LeasedJob, float]] = []
@@ -66,6 +73,7 @@ class Room:
             release=self.released.append,
             abandon=self.released.append,
             exhausted=lambda job, since_ms: self.exhausted.append((job, since_ms)),
+            unfold=lambda job, flow, version, cursor: ("unfold", (job, flow, version, cursor)),
             watch=Watch(lease_ms=LEASE_MS, dead=lambda why: None),
             lease_ms=LEASE_MS,
             max_deliveries=3,
@@ -116,7 +124,7 @@ def test_an_attempt_whose_thread_is_dead_is_given_back():
 
 
 def test_a_job_that_was_lost_too_often_is_handed_on_with_its_token():
-    fields = [b"r/s#1", b"q", 3, b"3", b"0", b"", b"null", b"f", b"v"]
+    fields = [b"r/s#1", b"q", 3, b"3", b"0", b"", b"null", b"f", b"v", b""]
     room = Room(lambda name, time: [b"SWEPT", 1, fields] if name == "sweep" and time == 2 else usual(name))
     room.keep_until(lambda: room.exhausted)
     assert (room.exhausted[0][0].id, room.exhausted[0][0].token) == ("r/s#1", "w.2")
