@@ -6,8 +6,8 @@ A collect fires when nothing is left that could still emit its event. So for eac
   included. While an activation of one of them is open, or another collect among them has not
   been decided, C waits: they *cover* it.
 - a step before C *arms* it if every event of the step's that has a subscriber leads to C. Once
-  an activation of such a step was made, C will fire, with an empty list if need be; where none
-  was, its branch was not taken and C is skipped.
+  an activation of such a step was made, C will fire, with an empty list if need be; so it will
+  once its event was emitted. Where neither happens, its branch was not taken and C is skipped.
 """
 
 from __future__ import annotations

@@ -69,11 +69,11 @@ class StepActors:
         self._loop = loop
         self._release_name = release_name
         self._unroutable: OrderedDict[str, int] = OrderedDict()
-        self._broker: Broker | None = None
+        self._brokers: tuple[Broker, ...] = ()
 
-    def bind(self, broker: Broker) -> None:
+    def bind(self, *brokers: Broker) -> None:
         """Say where actors are declared."""
-        self._broker = broker
+        self._brokers = brokers
 
     def declare(self, plan: Plan) -> None:
         """Make the actors of a plan's steps."""
@@ -85,16 +85,16 @@ class StepActors:
         self._ensure(actor_name(attempt.job.flow, attempt.job.step))
 
     def _ensure(self, name: str) -> None:
-        broker = self._broker
-        if broker is not None and name not in broker.actors:
-            Actor(
-                self.run,
-                broker=broker,
-                actor_name=name,
-                queue_name=STEPS_QUEUE,
-                priority=0,
-                options=dict(_OPTIONS),
-            )
+        for broker in self._brokers:
+            if name not in broker.actors:
+                Actor(
+                    self.run,
+                    broker=broker,
+                    actor_name=name,
+                    queue_name=STEPS_QUEUE,
+                    priority=0,
+                    options=dict(_OPTIONS),
+                )
 
     def run(self, attempt: Attempt) -> None:
         """Run one attempt, and hand its settlement over before anything else can go wrong."""

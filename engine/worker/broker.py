@@ -1,10 +1,8 @@
-"""Dramatiq's side: a broker whose two queues bring the jobs that the fetcher leased.
+"""Dramatiq's side: a broker whose one queue brings the jobs that the fetcher leased.
 
-It implements Dramatiq's documented extension points, `Broker` and `Consumer`. Steps share
-one Dramatiq queue for the threads and one for the event loop, since Dramatiq runs a thread
-per queue and cannot drop one; a step's own queue is ours, in Redis and in the fetcher. The
-loop's queue has a Dramatiq worker of its own: what only has to be put on the loop does not
-wait for a thread.
+It implements Dramatiq's documented extension points, `Broker` and `Consumer`. All steps
+share one Dramatiq queue, since Dramatiq runs a thread per queue and cannot drop one; a
+step's own queue is ours, in Redis and in the fetcher.
 """
 
 from __future__ import annotations
@@ -19,9 +17,8 @@ from dramatiq.errors import QueueNotFound
 
 from engine.execution.attempt import Attempt, Phase
 
-#: The Dramatiq queue of all jobs that threads do, and that of all jobs that the event loop does.
+#: The Dramatiq queue that all steps share.
 STEPS_QUEUE: Final = "flowengine.steps"
-LOOP_QUEUE: Final = "flowengine.loop"
 
 
 class StepMessage(MessageProxy):
@@ -35,7 +32,7 @@ class StepMessage(MessageProxy):
         job = attempt.job
         super().__init__(
             Message(
-                queue_name=LOOP_QUEUE if attempt.on_loop else STEPS_QUEUE,
+                queue_name=STEPS_QUEUE,
                 actor_name=actor_name(job.flow, job.step),
                 args=(attempt,),
                 kwargs={},
@@ -68,7 +65,7 @@ class Steps(Protocol):
 
 
 class FlowBroker(Broker):
-    """The broker of one worker process."""
+    """The broker of one room of a worker process."""
 
     def __init__(self, steps: Steps, *, middleware: list[Middleware]) -> None:
         """Prepare.
@@ -79,22 +76,18 @@ class FlowBroker(Broker):
         """
         super().__init__(middleware=middleware)
         self.queues = set()
-        self._inboxes: dict[str, SimpleQueue[Attempt]] = {
-            STEPS_QUEUE: SimpleQueue(),
-            LOOP_QUEUE: SimpleQueue(),
-        }
+        self._inbox: SimpleQueue[Attempt] = SimpleQueue()
         self._steps = steps
 
-    def deliver(self, attempts: Iterable[Attempt]) -> None:
-        """Bring attempts to Dramatiq's worker."""
-        for attempt in attempts:
-            self._inboxes[LOOP_QUEUE if attempt.on_loop else STEPS_QUEUE].put(attempt)
+    def deliver(self, attempt: Attempt) -> None:
+        """Bring an attempt to Dramatiq's worker."""
+        self._inbox.put(attempt)
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 30000) -> Consumer:
         """An iterator over the attempts that were delivered; `prefetch` is the fetcher's affair."""
-        if queue_name not in self._inboxes:
+        if queue_name not in self.queues:
             raise QueueNotFound(queue_name)  # type: ignore[no-untyped-call]
-        return _StepConsumer(self._inboxes[queue_name], timeout / 1000, self._steps)
+        return _StepConsumer(self._inbox, timeout / 1000, self._steps)
 
     def declare_queue(self, queue_name: str) -> None:
         """Declare a queue; only the steps' own is ever delivered to."""

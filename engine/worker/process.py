@@ -25,7 +25,7 @@ from engine.store.queue import LeasedJob, Served
 
 from .actors import StepActors
 from .async_steps import AsyncSteps
-from .broker import LOOP_QUEUE, STEPS_QUEUE, FlowBroker
+from .broker import STEPS_QUEUE, FlowBroker
 from .committer import Committer
 from .fetcher import KNOCK_TTL_MS, Fetcher, Tokens
 from .leases import Leases
@@ -100,10 +100,12 @@ class WorkerProcess:
             loop=self._loop,
             release_name=limits.release,
         )
-        self._broker = FlowBroker(self._actors, middleware=[])
-        self._actors.bind(self._broker)
-        for queue_name in (STEPS_QUEUE, LOOP_QUEUE):
-            self._broker.declare_queue(queue_name)
+        # The loop has a broker and a Dramatiq worker of its own: what only has to be put on it does not
+        # wait for a thread.
+        self._broker, self._loop_broker = (FlowBroker(self._actors, middleware=[]) for _ in range(2))
+        self._actors.bind(self._broker, self._loop_broker)
+        for broker in (self._broker, self._loop_broker):
+            broker.declare_queue(STEPS_QUEUE)
         for linked in registry.linked:
             self._actors.declare(linked.plan)
         of_keeper, of_others = (Watch(lease_ms=limits.lease_ms, dead=self._report_death) for _ in range(2))
@@ -116,13 +118,8 @@ class WorkerProcess:
             thread.died = self._report_death
             thread.notice = notice
         self._workers = (
-            self._new_worker(STEPS_QUEUE, threads=limits.threads),
-            self._new_worker(LOOP_QUEUE, threads=1),
-        )
-
-    def _new_worker(self, queue_name: str, *, threads: int) -> Worker:
-        return Worker(
-            self._broker, queues={queue_name}, worker_threads=threads, worker_timeout=_WORKER_TIMEOUT_MS
+            Worker(self._broker, worker_threads=limits.threads, worker_timeout=_WORKER_TIMEOUT_MS),
+            Worker(self._loop_broker, worker_threads=1, worker_timeout=_WORKER_TIMEOUT_MS),
         )
 
     @property
@@ -233,7 +230,8 @@ class WorkerProcess:
             for worker in self._workers:
                 worker.stop(timeout=max(1, int(ends_ms - monotonic_ms())))
             self._loop.drain(max(0.0, (ends_ms - monotonic_ms()) / 1000))
-            self._broker.close()
+            for broker in (self._broker, self._loop_broker):
+                broker.close()
             self._committer.close()
             self._committer.join(max(_DRAIN_S, grace_ms / 1000))
             self._keeper.stopping.set()
@@ -273,12 +271,16 @@ class WorkerProcess:
         self._actors.abandon(attempt)
 
     def _deliver(self, jobs: Sequence[LeasedJob], since_ms: float) -> None:
-        self._broker.deliver(self._leases.take(jobs, since_ms=since_ms))
+        for attempt in self._leases.take(jobs, since_ms=since_ms):
+            self._bring(attempt)
+
+    def _bring(self, attempt: Attempt) -> None:
+        (self._loop_broker if attempt.on_loop else self._broker).deliver(attempt)
 
     def _settled(self, attempt: Attempt, successor: LeasedJob | None, since_ms: float) -> None:
         follower = self._leases.give_back(attempt, successor, since_ms=since_ms)
         if follower is not None and self._is_taking:
-            self._broker.deliver((follower,))
+            self._bring(follower)
         elif follower is not None:
             self._actors.release(follower)
 

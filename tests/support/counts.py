@@ -43,9 +43,11 @@ def count(plan: Plan, events: Iterable[Event]) -> tuple[RunState, Counts]:
     first, *rest = events
     run = begin(first)
     heard: dict[str, dict[str, str]] = {join.name: {} for join in plan.joins}
+    gathered: set[str] = set()
     fan_outs: dict[str, tuple[int, int]] = {}
     for event in rest:
         if event.type == EMIT and run.status == "running":
+            gathered.add(event.data["event"])
             for name in plan.subscribers.get(event.data["event"], ()):
                 if name in heard:
                     heard[name].setdefault(event.data["event"], event.id)
@@ -59,15 +61,20 @@ def count(plan: Plan, events: Iterable[Event]) -> tuple[RunState, Counts]:
             assert event.data["k"] == done + 1, f"{step_id} is not laid out in order"
             if done + 1 < total:
                 fan_outs[step_id] = (done + 1, total)
-    return run, _counts(plan, run, heard, fan_outs)
+    return run, _counts(plan, run, heard, gathered, fan_outs)
 
 
 def _counts(
-    plan: Plan, run: RunState, heard: dict[str, dict[str, str]], fan_outs: dict[str, tuple[int, int]]
+    plan: Plan,
+    run: RunState,
+    heard: dict[str, dict[str, str]],
+    gathered: set[str],
+    fan_outs: dict[str, tuple[int, int]],
 ) -> Counts:
     open_steps = Counter(it.step for it in run.activations.values() if it.is_open)
     open_steps.update(step_id.rpartition("#")[0] for step_id in fan_outs)
     armed = {name for name in plan.collects if any(name in plan.steps[step].arms for step in run.created)}
+    armed |= {name for name in plan.collects if plan.steps[name].subscribes[0] in gathered}
     undecided = [name for name in plan.collects if name not in run.created]
     dropped: set[str] = set()
     left = {}

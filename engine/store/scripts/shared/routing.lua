@@ -10,12 +10,14 @@
 -- Needs: now, append, arm, create, finish.
 
 local function read_routing(at, run, flow)
-  local r = { run = run, flow = flow, ledger = RUN .. run, joins = ARGV[at], collects = {}, targets = {}, is_routing = true,
-    open = 0, left = {}, armed = {}, touched = {}, fired = {}, take = '' }
+  local r = { run = run, flow = flow, ledger = RUN .. run, joins = ARGV[at], collects = {}, collecting = {}, targets = {},
+    is_routing = true, open = 0, left = {}, armed = {}, touched = {}, fired = {}, take = '' }
   local collects, events = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
   at = at + 3
   for k = 1, collects do
     r.collects[k] = { unpack(ARGV, at, at + 6) }
+    local event = r.collects[k][5]
+    r.collecting[event] = (r.collecting[event] or '') .. ',' .. k
     at = at + 7
   end
   for _ = 1, events do
@@ -101,7 +103,10 @@ end
 -- Makes due what hears an emission; answers the ids, and what is to be done once it has an id itself.
 local function hear(r, path, event, message)
   local to, heard = {}, {}
-  for _, target in ipairs(r.is_routing and r.targets[event] or {}) do
+  if not r.is_routing then return to, heard end
+  -- What was emitted is gathered, whichever way it came about.
+  if r.collecting[event] then arm_collects(r, r.collecting[event]) end
+  for _, target in ipairs(r.targets[event] or {}) do
     if target[5] == '' then
       to[#to + 1] = activate(r, target, path .. '.' .. target[3], event, message)
     elseif redis.call('HSETNX', r.ledger, 'j:' .. target[1] .. ':' .. event, '') == 1 then
