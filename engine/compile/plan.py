@@ -121,13 +121,15 @@ class Plan:
     def from_dict(cls, data: Mapping[str, Any], version: str) -> Plan:
         """Rebuild a plan from `to_dict`'s data and the version that it is stored under.
 
+        A plan of format 1 has none of what format 2 brought: joins, collects, priorities and limits.
+
         Raises:
-            VersionNotFound: It was compiled by a release whose plans are written otherwise.
+            VersionNotFound: It was compiled by a later release, whose plans are written otherwise.
         """
-        if data["format"] != PLAN_FORMAT:
+        if data["format"] > PLAN_FORMAT:
             raise VersionNotFound(
-                f"version {version[:12]} of flow `{data['flow']}` was compiled by another release "
-                f"of flowengine, and this one cannot run it"
+                f"version {version[:12]} of flow `{data['flow']}` was compiled by a later release "
+                f"of flowengine, and this one cannot read it"
             )
         return cls(
             flow=data["flow"],
@@ -140,17 +142,17 @@ class Plan:
                     index=step["index"],
                     handler=step["handler"],
                     queue=step["queue"],
-                    trigger=step["trigger"],
+                    trigger=step.get("trigger", "any"),
                     subscribes=tuple(step["subscribes"]),
                     emits=tuple(step["emits"]),
-                    priority=step["priority"],
-                    concurrency=step["concurrency"],
-                    covers=tuple(step["covers"]),
-                    arms=tuple(step["arms"]),
+                    priority=step.get("priority", DEFAULT_PRIORITY),
+                    concurrency=step.get("concurrency"),
+                    covers=tuple(step.get("covers", ())),
+                    arms=tuple(step.get("arms", ())),
                 )
                 for name, step in data["steps"].items()
             },
             subscribers={event: tuple(steps) for event, steps in data["subscribers"].items()},
             sinks=tuple(data["sinks"]),
-            collects=dict(data["collects"]),
+            collects=dict(data.get("collects", ())),
         )
