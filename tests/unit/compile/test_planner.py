@@ -107,14 +107,28 @@ def test_a_plan_comes_back_from_its_data(source):
     assert list(again.collects) == list(found.collects)
 
 
-def test_a_plan_of_another_release_is_refused_in_a_sentence(source):
+def test_a_plan_of_a_later_release_is_refused_in_a_sentence(source):
     """
     flow: order
     steps:
       start: {role: entry, handler: shop:start}
     """
-    data = {**plan(source).to_dict(), "format": 1}
-    with pytest.raises(
-        VersionNotFound, match="of flow `order` was compiled by another release of flowengine"
-    ):
+    data = {**plan(source).to_dict(), "format": 3}
+    with pytest.raises(VersionNotFound, match="of flow `order` was compiled by a later release"):
         Plan.from_dict(data, "0" * 64)
+
+
+def test_a_plan_of_the_first_format_is_read(source):
+    """
+    flow: order
+    steps:
+      start: {role: entry, handler: shop:start, emits: [order.paid]}
+      pack: {subscribes: order.paid, handler: shop:pack}
+    """
+    found = plan(source)
+    data = json.loads(json.dumps(found.to_dict()))
+    old = ("index", "handler", "queue", "subscribes", "emits")
+    data["steps"] = {name: {key: step[key] for key in old} for name, step in data["steps"].items()}
+    del data["collects"]
+
+    assert Plan.from_dict({**data, "format": 1}, found.version) == found
