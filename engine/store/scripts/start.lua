@@ -8,7 +8,7 @@
 -- Reads and writes: plan, once, run, flow (log), flows, runs, job, queue wait/conf/wake, ready, events, channel.
 -- Returns: {'OK', run} · {'DUP', run} run or key known, with the first run's id · {'NOPLAN'} nothing written
 --- include now append arm create
-local run, flow, version, entry, queue, key, key_ttl_ms, data, offset, priority, collects = unpack(ARGV)
+local run, flow, version, entry, queue, key, key_ttl_ms, data, offset, priority, collects = unpack(ARGV, 1, 11)
 local once = ONCE .. flow .. ':' .. key
 if redis.call('EXISTS', RUN .. run) == 1 or redis.call('XLEN', LOG .. run) > 0 then return { 'DUP', run } end
 if key ~= '' then
