@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 COMMANDS: Final = {
     "run": "Start a run and show it live.",
     "validate": "Check flow files and point at every mistake.",
+    "graph": "Draw a flow's steps and the events between them.",
     "worker": "Serve the flows of the project until it is stopped.",
     "runs": "List runs, the newest first.",
     "show": "Show a run: its status, its steps and its result.",

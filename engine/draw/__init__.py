@@ -1,0 +1,1 @@
+"""A plan as a picture: laid out once, written as SVG or as Mermaid's text; pure."""
