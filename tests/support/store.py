@@ -175,6 +175,13 @@ class Driver:
         """The call that stages emissions."""
         return ledger.stage(job, first=first, emits=emitted_at(ts, emits))
 
+    def stage_all(self, job: LeasedJob, emits: Sequence[tuple[str, Any]]) -> None:
+        """Stage emissions in as many calls as a worker would."""
+        for at in range(0, len(emits), ledger.EMITS_A_STAGE):
+            part = emits[at : at + ledger.EMITS_A_STAGE]
+            answer = self.send(self.stage_call(job, part, first=at))
+            assert answer == ("OK", [at + len(part)])
+
     def unfold_call(self, run_id: str, step_id: str, cursor: int) -> Call:
         """The call that lays out a part of what was staged."""
         return ledger.unfold(

@@ -97,12 +97,12 @@ for k = 0, emits - 1 do
   heard_at(r, event, id, heard)
 end
 
--- A wide fan-out keeps its share until the last of it is laid out.
+-- A wide fan-out keeps its share until the last of it is laid out; what an earlier attempt has staged is of no use.
 if staged > 0 and r.is_routing then
   redis.call('PERSIST', STAGE .. job)
   redis.call('HSET', ledger, 'u:' .. step_id, string.format('0 %d %s %s', staged, attempt, kept[6]))
   redis.call('SADD', UNFOLDING, job)
-elseif staged > 0 then
+elseif kept[5] then
   redis.call('UNLINK', STAGE .. job)
 end
 local fired = {}

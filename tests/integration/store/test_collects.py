@@ -1,4 +1,4 @@
-"""Collects: one activation when nothing is left that could still emit the event, with all its payloads in order."""
+"""Collects: one activation when nothing is left that could emit the event, with all payloads in order."""
 
 from __future__ import annotations
 
