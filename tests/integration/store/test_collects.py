@@ -327,6 +327,7 @@ def test_a_half_full_join_before_it_lets_it_fire_and_fails_the_run_at_the_end(st
     driver.commit(job)
 
     run = driver.state("r")
+    assert run.error
     assert (run.status, run.error["message"]) == ("failed", "join `both` has `two` and misses `one`")
 
 

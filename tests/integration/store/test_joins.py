@@ -165,6 +165,7 @@ def test_every_join_that_is_half_full_is_named_and_an_empty_or_a_full_one_is_not
     driver.commit(driver.fetch_one(), result="full")
 
     run = driver.state("r")
+    assert run.error
     assert (run.status, run.failed_step) == ("failed", "c")
     assert run.error["message"] == (
         "join `c` has `one`, `two` and misses `three`; join `e` has `one` and misses `four`"
@@ -186,7 +187,9 @@ def test_a_skipped_step_brings_it_nothing(driver):
     for step in ("middle", "right"):
         driver.commit(jobs[step], emits=[(BRANCHES[step], step)])
 
-    assert driver.state("r").error["message"] == "join `join` has `q`, `s` and misses `p`"
+    error = driver.state("r").error
+    assert error
+    assert error["message"] == "join `join` has `q`, `s` and misses `p`"
 
 
 def test_a_run_that_fails_fills_nothing_and_keeps_its_first_error(store, driver):

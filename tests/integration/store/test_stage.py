@@ -90,6 +90,7 @@ def test_what_a_lost_attempt_has_staged_is_replaced(store, driver):
     assert {it.attempt for it in emits_of(driver)} == {2}
 
 
+@pytest.mark.parametrize("emits", [0, 3])
 def test_what_a_lost_attempt_has_staged_goes_with_a_settlement_that_needs_no_stage(store, driver, emits):
     first = entry(driver)
     driver.stage_all(first, items(60))
