@@ -184,8 +184,8 @@ def _both_ends(text: str, limit: int) -> str:
 
 
 def _users_frames(frames: TracebackType | None) -> TracebackType | None:
-    """The traceback without the frames of this room at its beginning."""
-    here = Path(__file__).parent
-    while frames is not None and Path(frames.tb_frame.f_code.co_filename).parent == here:
+    """The traceback without the engine's own frames at its beginning."""
+    engine = Path(__file__).parents[1]
+    while frames is not None and engine in Path(frames.tb_frame.f_code.co_filename).parents:
         frames = frames.tb_next
     return frames
