@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Any, NamedTuple
 
 from engine.compile.plan import Plan
@@ -39,13 +39,10 @@ def audit(store: Store) -> None:
     names = keys_of(store)
     places = _places(store, names)
     jobs = _jobs(store, names)
-    with store.talking() as client:
-        ready = {queue.decode() for queue in client.smembers(store.keys.prefix + ":ready")}
     for job_id, found in places.items():
-        job = jobs.get(job_id)
         for queue, place in found:
-            assert place != "active" or job is not None, f"{job_id} keeps a slot of `{queue}` and has no job"
-            assert place != "wait" or queue in ready, f"{job_id} waits in `{queue}`, which is not ready"
+            assert place != "active" or job_id in jobs, f"{job_id} keeps a slot of `{queue}` and has no job"
+    _check_ready(store, places)
     for job_id, job in jobs.items():
         assert places.get(job_id) == [(job.queue, job.state)], f"{job_id}: {job}, {places.get(job_id)}"
         assert (job.state == "active") == bool(job.token), f"{job_id}: {job}"
@@ -53,6 +50,22 @@ def audit(store: Store) -> None:
         check_run(store, run_id, jobs)
     _check_feed(store)
     _check_keys(store, names)
+
+
+def _check_ready(store: Store, places: dict[str, list[tuple[str, str]]]) -> None:
+    """A queue is ready when something waits in it and its limit lets another job go."""
+    held = Counter(place for found in places.values() for place in found)
+    queues = sorted({queue for queue, _ in held})
+    with store.talking() as client:
+        ready = {queue.decode() for queue in client.smembers(f"{store.keys.prefix}:ready")}
+        pipeline = client.pipeline(transaction=False)
+        for queue in queues:
+            pipeline.hget(f"{store.keys.prefix}:queue:{queue}:conf", "cap")
+        caps = dict(zip(queues, pipeline.execute(), strict=True))
+    for queue, cap in caps.items():
+        has_place = cap is None or held[queue, "active"] < int(cap)
+        is_eligible = held[queue, "wait"] > 0 and has_place
+        assert not is_eligible or queue in ready, f"something waits in `{queue}`, which is not ready"
 
 
 def keys_of(store: Store) -> list[str]:
