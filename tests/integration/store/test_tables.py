@@ -12,9 +12,20 @@ from tests.support.store import CHAIN, Driver, add, deployed, hash_at, logged, m
 #: Statuses that a run of this release can have.
 STATUSES = ("running", "failing", "completed", "failed")
 
+
+def fan_out(driver, job):
+    """Settle with staged emissions, and lay them out."""
+    driver.send(driver.stage_call(job, [("two", k) for k in range(3)]))
+    word = driver.commit(job, staged=3).word
+    driver.send(driver.unfold_call(job.run_id, job.step_id, 0))
+    return word
+
+
 CALLS = {
     "report": lambda driver, job: driver.report(job, logged("x")).word,
     "commit": lambda driver, job: driver.commit(job, emits=[("two", 1)], changes=[add("n", 1)]).word,
+    "stage": lambda driver, job: driver.send(driver.stage_call(job, [("two", 1)])).word,
+    "fan out": fan_out,
     "skip": lambda driver, job: driver.commit(job, kind="skipped").word,
     "fail": lambda driver, job: driver.fail(job).word,
     "release": lambda driver, job: driver.release(job).word,
@@ -47,6 +58,10 @@ def run_of(driver, status):
     return zombie
 
 
+#: Calls about an attempt, which learn that its run is over.
+OF_AN_ATTEMPT = ("report", "commit", "stage", "fan out", "skip", "fail", "release", "put off")
+
+
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("status", STATUSES)
 def test_a_call_moves_run_and_activation_by_the_tables(store, status, call):
@@ -70,7 +85,7 @@ def test_a_call_moves_run_and_activation_by_the_tables(store, status, call):
     assert hash_at(store, "run:r")["status"] == run.status
     if status in state.ENDED:
         assert written == []
-        if call in ("report", "commit", "skip", "fail", "release", "put off"):
+        if call in OF_AN_ATTEMPT:
             assert word == "ENDED"
         if call == "renew":
             assert word == "lost"
@@ -79,7 +94,7 @@ def test_a_call_moves_run_and_activation_by_the_tables(store, status, call):
 
 
 @pytest.mark.parametrize("status", sorted(state.ENDED))
-@pytest.mark.parametrize("call", ["report", "commit", "skip", "fail", "release", "put off"])
+@pytest.mark.parametrize("call", OF_AN_ATTEMPT)
 def test_the_scripts_know_every_status_that_is_over(store, status, call):
     """Also one that no script of this release brings about; the ledger is written by hand here."""
     driver = Driver(store, deployed(store, CHAIN))
