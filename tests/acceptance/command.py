@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engine.embedded.binary import find_server_binary
+from engine.embedded.probe import server_state
 from tests.support.wait import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -103,3 +106,17 @@ def shop(root: Path, **env: str) -> Project:
     project.write("flows/shop.yaml", FLOW)
     project.write("handlers/shop.py", HANDLERS)
     return project
+
+
+@contextlib.contextmanager
+def redis_in(folder: Path) -> Iterator[None]:
+    """A server of its own in a folder, killed without ceremony at the end."""
+    settings = ["--port", "0", "--unixsocket", "s", "--dir", str(folder), "--appendonly", "yes"]
+    settings += ["--appendfsync", "always", "--maxmemory-policy", "noeviction"]
+    server = subprocess.Popen([find_server_binary(), *settings], cwd=folder, stdout=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: server_state(folder / "s", folder) == "ours")
+        yield
+    finally:
+        server.kill()
+        server.wait()

@@ -36,12 +36,50 @@ def test_runs_can_be_picked(project):
     assert project.run("runs", "--flow", "other").stderr == "no runs\n"
 
 
+def test_runs_come_by_page_and_the_command_for_the_next_one_is_printed(project):
+    newest, oldest = project.json("runs")
+    first = project.run("runs", "--limit", "1")
+    assert newest["runId"] in first.stdout
+    [line] = first.stderr.splitlines()
+    assert line == f"next page: flowengine runs --limit 1 --after {newest['runId']}"
+    second = project.run(*line.split()[3:])
+    assert oldest["runId"] in second.stdout
+    assert second.stderr == ""
+
+
+def test_a_program_pages_with_the_last_id_until_a_list_is_empty(project):
+    ids: list[str] = []
+    after: list[str] = []
+    while page := project.json("runs", "--limit", "1", *after):
+        ids.append(page[-1]["runId"])
+        after = ["--after", ids[-1]]
+    assert ids == [run["runId"] for run in project.json("runs")]
+
+
+def test_runs_can_be_picked_by_when_they_started(project):
+    newest, oldest = project.json("runs")
+    assert project.json("runs", "--since", newest["startedAt"]) == [newest]
+    assert project.json("runs", "--until", newest["startedAt"]) == [oldest]
+    assert len(project.json("runs", "--since", "1h")) == 2
+    assert project.json("runs", "--until", "1h") == []
+    wrong = project.run("runs", "--since", "soon")
+    assert wrong.returncode == 2
+    assert "`soon` is neither an age" in wrong.stderr
+
+
+def test_a_page_after_a_run_that_is_not_there_is_refused(project):
+    done = project.run("runs", "--after", "nope")
+    assert done.returncode == 2
+    assert done.stderr.startswith("flowengine: there is no run `nope`")
+
+
 def test_show_tells_steps_and_result(project):
     run_id = project.json("runs", "--status", "completed")[0]["runId"]
     text = project.run("show", run_id).stdout
     assert f"run      {run_id}" in text
     assert "take#1" in text
     assert '"shipped": 1' in text
+    assert "█ running" in text
     assert project.json("show", run_id)["result"] == {"shipped": 1}
 
 
@@ -72,6 +110,21 @@ def test_logs_prints_every_event_in_order(project):
     assert {"type", "runId", "flowName", "id", "ts"} <= events[0].keys()
     lines = project.run("logs", run_id).stdout.splitlines()
     assert [line.split()[1] for line in lines[1:]] == kinds
+
+
+def test_logs_can_be_picked_by_step_and_type(project):
+    run_id = project.json("runs", "--status", "completed")[0]["runId"]
+
+    def kinds(*options):
+        return [line.split()[1] for line in project.run("logs", run_id, *options).stdout.splitlines()[1:]]
+
+    assert kinds("--step", "ship") == ["step.started", "step.completed"]
+    assert kinds("--step", "ship#1", "--type", "step.completed") == ["step.completed"]
+    assert kinds("--step", "ship#2") == []
+    assert kinds("--type", "log") == ["log"]
+    wrong = project.run("logs", run_id, "--step", "shp")
+    assert wrong.returncode == 2
+    assert wrong.stderr == "flowengine: --step: flow `shop` has no step `shp`; it has `ship`, `take`\n"
 
 
 @pytest.mark.parametrize("command", ["show", "logs"])

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import signal
-import subprocess
 
 import pytest
 
-from engine.embedded.binary import find_server_binary
-from engine.embedded.probe import server_state
-from tests.acceptance.command import LIMIT_S, shop
+from tests.acceptance.command import LIMIT_S, redis_in, shop
 from tests.support.wait import wait_until
 
 
@@ -115,20 +111,6 @@ def test_the_flag_wins_and_is_part_of_the_advice(project, server):
     done = project.run("run", "shop", "--detach", "--redis-url", server.url)
     assert done.returncode == 0
     assert f"--redis-url {server.url}" in done.stderr
-
-
-@contextlib.contextmanager
-def redis_in(folder):
-    """A server of its own in a folder, killed without ceremony at the end."""
-    settings = ["--port", "0", "--unixsocket", "s", "--dir", str(folder), "--appendonly", "yes"]
-    settings += ["--appendfsync", "always", "--maxmemory-policy", "noeviction"]
-    server = subprocess.Popen([find_server_binary(), *settings], cwd=folder, stdout=subprocess.DEVNULL)
-    try:
-        wait_until(lambda: server_state(folder / "s", folder) == "ours")
-        yield
-    finally:
-        server.kill()
-        server.wait()
 
 
 def test_a_redis_that_goes_away_and_comes_back_is_waited_for(project, tmp_path_factory):
