@@ -62,7 +62,7 @@ def test_steps_stay_together_in_the_order_in_which_they_became_due():
 def test_many_activations_of_a_step_are_one_row_with_counts_and_times():
     lines = told(fan_out(10_000))
     [row] = [line for line in lines if line.startswith("charge") and "completed" in line]
-    assert row.split() == ["charge", "×10,000", "10000", "completed", "+10", "ms", "10", "ms"]
+    assert row.replace(",", "").split() == ["charge", "×10000", "10000", "completed", "+10", "ms", "10", "ms"]
     assert len(lines) < 20
 
 
