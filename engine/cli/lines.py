@@ -223,7 +223,8 @@ def _log(event: Event) -> str:
 def _emit(event: Event) -> str:
     number = event.data.get("k")
     name = event.data.get("event") if number is None else f"{event.data.get('event')} ({number:,})"
-    return f"{name}{_made_due(event) or ' (nobody listens)'}"
+    # Nothing due is nothing to be told: a join or a collect that hears it may not be complete yet.
+    return f"{name}{_made_due(event)}"
 
 
 def _state(event: Event) -> str:
