@@ -1,8 +1,10 @@
 """How high each item of a column stands, so that wires are short and straight; pure.
 
-Each item wants to be level with those that it is wired to. A column grants these wishes as
-far as order and distances allow: the places with the least sum of squares, found by pooling
-neighbours that stand in each other's way. Sweeps there and back let wishes travel.
+Each item wants to be level with those that it is wired to. A column grants these wishes as far
+as order and distances allow: the sum of what is missing, weighed by how much it is wanted, is
+the least. So most is granted to the full, which makes wires that are straight and not merely
+nearly so. Sweeps there and back let wishes travel. At last each wire is straightened where it
+passes other columns, since it may stand anywhere between its neighbours.
 """
 
 from __future__ import annotations
@@ -166,24 +168,23 @@ def _wish(item: Item, wires: _Wires, heights: Mapping[Item, float]) -> _Wish:
     """The height that an item wants, and how much it does."""
     if not wires:
         return heights[item], _STAY
-    return _middle([(heights[other], weight) for other, weight in wires]), sum(
-        [weight for _, weight in wires]
-    )
+    wishes = [(heights[other], weight) for other, weight in wires]
+    return _middle(wishes), sum([weight for _, weight in wires])
 
 
 def _settle(
     column: Sequence[Item], room: Mapping[Item, int], heights: dict[Item, float], wishes: Sequence[_Wish]
 ) -> None:
-    """Grant a column's wishes so that the least is not granted, and in the middle of all ways to do so."""
+    """Grant a column's wishes as far as it goes; of all ways to do so, take the middle one."""
     # With its distance from the first item taken off, each may not be above the one before it.
     offsets = [0]
     for above, item in pairwise(column):
         offsets.append(offsets[-1] + room[above] + room[item])
     wanted = [(height - offset, weight) for (height, weight), offset in zip(wishes, offsets, strict=True)]
-    highest = _granted(wanted)
-    lowest = _granted([(-height, weight) for height, weight in reversed(wanted)])
-    for item, offset, high, low in zip(column, offsets, highest, reversed(lowest), strict=True):
-        heights[item] = (high - low) / 2 + offset
+    least = _granted(wanted)
+    greatest = _granted([(-height, weight) for height, weight in reversed(wanted)])
+    for item, offset, up, down in zip(column, offsets, least, reversed(greatest), strict=True):
+        heights[item] = (up - down) / 2 + offset
 
 
 def _granted(wanted: Sequence[_Wish]) -> list[float]:
@@ -210,15 +211,11 @@ def _granted(wanted: Sequence[_Wish]) -> list[float]:
 
 def _middle(wishes: Sequence[_Wish]) -> float:
     """The weighted median: half of the weight is at this height or above it, half at it or below."""
-    if len(wishes) == 1:
-        return wishes[0][0]
-    half = sum([weight for _, weight in wishes]) / 2
     ordered = sorted(wishes)
-    passed = 0.0
-    for place, (height, weight) in enumerate(ordered):
-        passed += weight
-        if passed > half:
-            return height
-        if passed == half:
-            return (height + ordered[place + 1][0]) / 2
-    return ordered[-1][0]
+    half = sum([weight for _, weight in ordered]) / 2
+    place, passed = 0, ordered[0][1]
+    while passed < half:
+        place += 1
+        passed += ordered[place][1]
+    height = ordered[place][0]
+    return height if passed > half else (height + ordered[place + 1][0]) / 2
