@@ -7,13 +7,14 @@ import click
 from engine.draw.mermaid import is_too_large, to_mermaid
 from engine.draw.svg import to_svg
 
+from .completion import flows_or_files
 from .output import say
 from .project import open_project
 from .target import as_file, declared, unknown_flow
 
 
 @click.command("graph")
-@click.argument("flow", metavar="FLOW")
+@click.argument("flow", metavar="FLOW", shell_complete=flows_or_files)
 @click.option(
     "--format",
     "style",
