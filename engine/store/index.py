@@ -160,15 +160,17 @@ class RunIndex:
     def beginning_with(self, beginning: str) -> Sequence[str]:
         """The ids that begin so, the newest first; the newest 10,000 of each status are looked at."""
         with self._store.talking() as client:
-            pipeline = client.pipeline()
+            # In no transaction, which would hold the server up for the sum of them. A run goes from an
+            # earlier index to a later one, so it is seen at least once.
+            pipeline = client.pipeline(transaction=False)
             for status in STATUSES:
                 pipeline.zrevrange(self._store.keys.status_index(status), 0, _SEARCHED - 1, withscores=True)
             answers = pipeline.execute()
         start = beginning.encode()
-        fitting = [
-            (int(score), raw.decode()) for answer in answers for raw, score in answer if raw.startswith(start)
-        ]
-        return [run_id for _, run_id in sorted(fitting, reverse=True)]
+        places = {
+            (score, raw.decode()) for answer in answers for raw, score in answer if raw.startswith(start)
+        }
+        return [run_id for _, run_id in sorted(places, reverse=True)]
 
     def pinned(self) -> set[tuple[str, str]]:
         """Flow and version of the runs that are running; the oldest 5,000 are looked at."""
