@@ -11,6 +11,7 @@ from engine.events.types import Event
 
 from .lines import event_line, who_width
 from .output import say, wants_colour
+from .tally import Tally
 
 
 class PlainView:
@@ -38,5 +39,5 @@ class PlainView:
         """Print something that the command itself has to say."""
         say(sentence)
 
-    def tick(self, run: RunState) -> None:
+    def tick(self, run: RunState, tally: Tally) -> None:
         """Nothing to do: lines stand as they were printed."""

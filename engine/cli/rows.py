@@ -1,13 +1,13 @@
-"""The steps of a run as rows, from its state and its plan; pure."""
+"""The steps of a run as rows, from its state, its plan and the counts of its activations; pure."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from engine.compile.plan import Plan
+from engine.compile.plan import Plan, StepPlan
 from engine.events.fold import Activation, RunState
 from engine.events.state import (
     CANCELLED,
@@ -15,17 +15,24 @@ from engine.events.state import (
     DELAYED,
     DROPPED,
     FAILED,
+    OPEN,
     RUNNING,
     SKIPPED,
     WAITING,
 )
 
+from .lines import error_text
+from .tally import StepTally, Tally
+
 #: Said of a step that has had no activation, while the run lasts and when it is over.
 NOT_YET: Final = "not yet"
 NOT_REACHED: Final = "not reached"
 
+#: Said of the join for which a run failed.
+INCOMPLETE: Final = "incomplete"
+
 #: States in the order in which a row with several names them: what needs attention first.
-_TELLING: Final = (FAILED, RUNNING, DELAYED, WAITING, CANCELLED, DROPPED, SKIPPED, COMPLETED)
+TELLING: Final = (FAILED, RUNNING, DELAYED, WAITING, CANCELLED, DROPPED, SKIPPED, COMPLETED)
 
 #: States of rows that stay when a table is too tall.
 _BUSY: Final = frozenset({FAILED, RUNNING, DELAYED, CANCELLED})
@@ -38,10 +45,13 @@ class StepRow:
     Attributes:
         step: The step.
         state: The most telling state of its activations, or `NOT_YET` or `NOT_REACHED`.
-        words: The state with counts where there are several activations.
+        words: The state with counts where there are several activations, or what the step waits for.
         attempt: Highest attempt, 0 before the first.
-        took_ms: From its first start to its last end, or to now; None before its first start.
-        note: The last thing that it said, or why it failed.
+        took_ms: What its attempt took so far; of several activations, from the first start to the last end.
+        note: How far it says that it is, why it failed, or what it has got so far.
+        counts: How many activations are in each state.
+        total: How many there are, with those that are known to follow.
+        is_growing: Whether more than those may follow.
     """
 
     step: str
@@ -50,40 +60,121 @@ class StepRow:
     attempt: int
     took_ms: int | None
     note: str
+    counts: Mapping[str, int]
+    total: int = 0
+    is_growing: bool = False
+
+    @property
+    def done(self) -> int:
+        """How many of its activations are no longer open."""
+        return sum(number for state, number in self.counts.items() if state not in OPEN)
+
+    @property
+    def is_fan_out(self) -> bool:
+        """Whether it is about several activations that are not all done, as far as is known."""
+        return self.total > 1 and (self.done < self.total or self.is_growing)
+
+
+class Board:
+    """What a plan says about the rows of its runs."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._order = in_order(plan)
+        self._before: dict[str, frozenset[str]] = {}
+
+    def rows(self, run: RunState, tally: Tally, *, now_ms: int, notes: Mapping[str, str]) -> list[StepRow]:
+        """A row a step, in the order in which the plan leads to them.
+
+        Args:
+            run: The run so far.
+            tally: Its counts.
+            now_ms: Wall-clock time, for what still runs.
+            notes: By step, how far it says that it is.
+        """
+        return [self._row(step, run, tally, now_ms=now_ms, note=notes.get(step, "")) for step in self._order]
+
+    def _row(self, step: str, run: RunState, tally: Tally, *, now_ms: int, note: str) -> StepRow:
+        counted = tally.steps.get(step)
+        if counted is None or not counted.total:
+            return _row_of_none(self._plan.steps[step], run, tally)
+        row = _row_of_some(step, counted, now_ms=now_ms, note=note)
+        if run.is_over or row.total == 1:
+            return row
+        to_come, is_growing = self._to_come(step, tally)
+        return replace(row, total=row.total + to_come, is_growing=is_growing)
+
+    def _to_come(self, step: str, tally: Tally) -> tuple[int, bool]:
+        """How many activations are known to follow, and whether more than those may."""
+        known, is_growing = 0, False
+        for name in self._all_before(step):
+            counted = tally.steps.get(name)
+            if counted is None:
+                continue
+            emits = self._plan.steps[name].emits
+            # What is laid out chunk by chunk says in advance how much it is, but not of which event.
+            if len(emits) == 1 and step in self._plan.subscribers.get(emits[0], ()):
+                known += counted.to_come
+            else:
+                is_growing = is_growing or counted.to_come > 0
+            is_growing = is_growing or counted.open > 0
+        return known, is_growing
+
+    def _all_before(self, step: str) -> frozenset[str]:
+        if step not in self._before:
+            self._before[step] = _ancestors(self._plan, step)
+        return self._before[step]
 
 
 def step_rows(run: RunState, plan: Plan, *, now_ms: int, notes: Mapping[str, str]) -> list[StepRow]:
-    """A row a step, in the order in which the plan leads to them.
-
-    Args:
-        run: The run so far.
-        plan: The plan that it is pinned to.
-        now_ms: Wall-clock time, for what still runs.
-        notes: By step, the last thing that it said.
-    """
-    by_step: dict[str, list[Activation]] = {name: [] for name in in_order(plan)}
-    for activation in run.activations.values():
-        by_step.setdefault(activation.step, []).append(activation)
-    return [
-        _row(step, activations, is_over=run.is_over, now_ms=now_ms, note=notes.get(step, ""))
-        for step, activations in by_step.items()
-    ]
+    """As `Board.rows`, of a run that was folded without counting."""
+    return Board(plan).rows(run, Tally.of(run), now_ms=now_ms, notes=notes)
 
 
-def _row(step: str, activations: list[Activation], *, is_over: bool, now_ms: int, note: str) -> StepRow:
-    if not activations:
-        words = NOT_REACHED if is_over else NOT_YET
-        return StepRow(step, words, words, 0, None, note)
-    counts = Counter(activation.state for activation in activations)
-    state = next(name for name in _TELLING if counts[name])
+def _row_of_some(step: str, counted: StepTally, *, now_ms: int, note: str) -> StepRow:
+    counts, total = counted.states, counted.total
+    state = next(name for name in TELLING if counts[name])
     words = state
-    if len(activations) > 1:
-        words = ", ".join(f"{counts[name]} {name}" for name in _TELLING if counts[name])
-    error = next((one.error for one in activations if one.error and one.state != COMPLETED), None)
-    if error is not None:
-        note = f"{error.get('type')}: {error.get('message')}"
-    attempt = max(activation.attempt for activation in activations)
-    return StepRow(step, state, words, attempt, took_ms(activations, now_ms=now_ms), note)
+    if total > 1:
+        words = ", ".join(f"{counts[name]:,} {name}" for name in TELLING if counts[name])
+        # What one of many says tells nothing of the others.
+        note = ""
+        # Between two of many, none may run for a moment.
+        state = RUNNING if state == WAITING and counts[COMPLETED] else state
+    if counted.faulty is not None and counted.faulty.state != COMPLETED:
+        note = error_text(counted.faulty.error)
+    return StepRow(step, state, words, counted.attempt, _took_ms(counted, now_ms=now_ms), note, counts, total)
+
+
+def _took_ms(counted: StepTally, *, now_ms: int) -> int | None:
+    if counted.total == 1 and counted.latest is not None:
+        return took_ms([counted.latest], now_ms=now_ms)
+    if counted.started_at_ms is None:
+        return None
+    last_ms = now_ms if counted.open or counted.ended_at_ms is None else counted.ended_at_ms
+    # The worker's clock and this one may differ by a little.
+    return max(0, last_ms - counted.started_at_ms)
+
+
+def _row_of_none(step: StepPlan, run: RunState, tally: Tally) -> StepRow:
+    """The row of a step that was never due: nothing led to it yet, or it waits for what is not complete."""
+    state, words, note = NOT_YET, NOT_YET, ""
+    come = [event for event in step.subscribes if tally.emitted[event]]
+    missing = ", ".join(event for event in step.subscribes if not tally.emitted[event])
+    if step.trigger == "collect":
+        [event] = step.subscribes
+        words = f"collects {event}"
+        if come:
+            state, note = WAITING, f"{tally.emitted[event]:,} so far"
+    elif step.trigger == "all" and come:
+        state, words = WAITING, f"waits for {missing}"
+    if run.is_over:
+        state, words, note = NOT_REACHED, NOT_REACHED, ""
+        if step.trigger == "all" and come:
+            note = f"misses {missing}"
+        if run.failed_step == step.name:
+            state, words = FAILED, INCOMPLETE
+    return StepRow(step.name, state, words, 0, None, note, Counter())
 
 
 def took_ms(activations: Iterable[Activation], *, now_ms: int) -> int | None:
@@ -115,6 +206,22 @@ def in_order(plan: Plan) -> list[str]:
 def followers(plan: Plan, step: str) -> list[str]:
     """The steps that an event of this step may trigger, ordered by name, each once."""
     return sorted({hearer for event in plan.steps[step].emits for hearer in plan.subscribers.get(event, ())})
+
+
+def _ancestors(plan: Plan, step: str) -> frozenset[str]:
+    """The steps that lead to a step, directly or not."""
+    emitters: dict[str, list[str]] = {}
+    for name, one in plan.steps.items():
+        for event in one.emits:
+            emitters.setdefault(event, []).append(name)
+    found: set[str] = set()
+    waiting = [step]
+    while waiting:
+        for event in plan.steps[waiting.pop()].subscribes:
+            new = set(emitters.get(event, ())) - found
+            found |= new
+            waiting += new
+    return frozenset(found)
 
 
 def most_telling(rows: list[StepRow], height: int) -> list[StepRow]:

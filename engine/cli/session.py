@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,9 +23,10 @@ from engine.worker.process import WorkerProcess
 from .failure import FAILED, INTERRUPTED
 from .interrupt import Interrupts
 from .outcome import say_failure, to_dict
-from .output import count_of, format_duration, pretty, say, to_json
+from .output import count_of, format_duration, pretty, say, terminal_width, to_json
 from .plain import PlainView
 from .project import Project
+from .result import result_lines
 from .target import as_file
 from .watch import Unserved, View, Watcher, drain, follow, running_here
 
@@ -85,7 +87,7 @@ class Session:
         """
         with Interrupts().caught() as interrupts:
             try:
-                with self._view() as view:
+                with self._view(run_id) as view:
                     watcher = Watcher(self._store, run_id, view)
                     self._watch(watcher, view, interrupts)
                 code = self._tell(watcher, run_id)
@@ -107,8 +109,8 @@ class Session:
         def check() -> None:
             if self._worker is not None and self._worker.failure is not None:
                 raise RuntimeError(f"the worker of this process died: {self._worker.failure}")
-            if self._worker is None and watcher.run is not None:
-                unserved.look(watcher.run)
+            if self._worker is None:
+                unserved.look(watcher.tally)
 
         follow(watcher, interrupts, between=check)
         if watcher.is_over or self._worker is None:
@@ -134,11 +136,11 @@ class Session:
             self._worker.stop(grace_ms)
 
     @contextlib.contextmanager
-    def _view(self) -> Iterator[View]:
-        if _is_terminal(sys.stderr) and not self._request.is_plain:
+    def _view(self, run_id: str) -> Iterator[View]:
+        if _can_be_drawn_on(sys.stderr) and not self._request.is_plain:
             from .live import LiveView
 
-            with LiveView(self._plan) as live:
+            with LiveView(self._plan, see_all=self._project.command(f"logs {run_id}")) as live:
                 yield live
         else:
             shows_events = self._request.is_plain or not self._request.is_json
@@ -156,8 +158,16 @@ class Session:
             say_failure(run)
             return FAILED
         if not self._request.is_json:
-            click.echo(pretty(run.result), file=self._request.stdout)
+            self._print_result(run.result)
         return 0
+
+    def _print_result(self, result: Any) -> None:
+        """Print it as JSON where a program may read it, and for people where it is their terminal."""
+        stdout = self._request.stdout
+        lines = pretty(result).splitlines()
+        if stdout.isatty() and not self._request.is_plain:
+            lines = result_lines(result, width=terminal_width(stdout))
+        click.echo("\n".join(lines), file=stdout)
 
     def _how_to_go_on(self, run_id: str) -> str:
         see = f"see it with: {self._project.command(f'show {run_id}')}"
@@ -181,5 +191,5 @@ def _say_nothing(_why: str) -> None:
     """Leave it to `WorkerProcess.failure`."""
 
 
-def _is_terminal(stream: TextIO) -> bool:
-    return stream.isatty()
+def _can_be_drawn_on(stream: TextIO) -> bool:
+    return stream.isatty() and os.environ.get("TERM") != "dumb"

@@ -19,6 +19,7 @@ from engine.store.workers import Workers
 from .interrupt import Interrupts
 from .output import format_duration
 from .rows import in_order
+from .tally import Tally
 
 #: How long one look at the log waits; the view is drawn anew after each.
 TICK_MS: Final = 200
@@ -41,7 +42,7 @@ class View(Protocol):
     def note(self, sentence: str) -> None:
         """Print something that the command itself has to say."""
 
-    def tick(self, run: RunState) -> None:
+    def tick(self, run: RunState, tally: Tally) -> None:
         """Show the run as it is now."""
 
 
@@ -50,10 +51,12 @@ class Watcher:
 
     Attributes:
         run: The fold of what has been read, None before the first event.
+        tally: Its activations, counted.
     """
 
     def __init__(self, store: Store, run_id: str, view: View) -> None:
         self.run: RunState | None = None
+        self.tally = Tally()
         self._run_id = run_id
         self._view = view
         self._log = EventLog(store)
@@ -76,11 +79,12 @@ class Watcher:
                 self.run = begin(event)
             else:
                 self.run.apply(event)
+            self.tally.count(event, self.run)
             if _order(event.id) > self._shown:
                 self._shown = _order(event.id)
                 self._view.event(event)
         if self.run is not None:
-            self._view.tick(self.run)
+            self._view.tick(self.run, self.tally)
         return bool(events)
 
     @property
@@ -99,7 +103,7 @@ class Watcher:
             return []
         if is_back:
             self._gone_since_ms = None
-            self.run = None
+            self.run, self.tally = None, Tally()
             if not events:
                 raise RunNotFound(f"run {self._run_id} is no longer in the store, which was away")
         return events
@@ -130,13 +134,13 @@ class Unserved:
         self._told: set[str] = set()
         self._next_ms = monotonic_ms() + _FIRST_LOOK_MS
 
-    def look(self, run: RunState) -> None:
+    def look(self, tally: Tally) -> None:
         """Look for such steps, if it is time to."""
         now = monotonic_ms()
         if now < self._next_ms:
             return
         self._next_ms = now + _NEXT_LOOK_MS
-        due = {one.step for one in run.activations.values() if one.state == WAITING}
+        due = {step for step, counted in tally.steps.items() if counted.states[WAITING]}
         for step in sorted(due - self._told):
             queue = self._plan.steps[step].queue
             if not self._workers.serving(queue):

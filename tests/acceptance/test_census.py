@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import shutil
+import signal
 import sysconfig
 from pathlib import Path
 
 import pytest
 
+from engine.cli.watch import running_here
 from engine.events.types import STEP_LOST, STEP_STARTED
+from engine.store.workers import Workers
 from tests.acceptance.command import LIMIT_S, ROOT, Project
 from tests.support.project import Mill
 from tests.support.wait import wait_until
@@ -115,17 +118,26 @@ def test_three_workers_count_what_a_plain_loop_counts(shop, mill, counted):
     assert len({event.data["worker"] for event in shop.events(run_id, STEP_STARTED)}) == 3
 
 
+def kill_at_work(shop, worker, run_id):
+    """Kill a worker that runs a step, once the first hundred have begun."""
+    wait_until(lambda: len(shop.events(run_id, STEP_STARTED)) > 100, timeout_s=LIMIT_S)
+    [worker_id] = [info.id for info in Workers(shop.store).list() if info.pid == worker.pid]
+
+    def is_frozen_at_work():
+        worker.send_signal(signal.SIGSTOP)
+        if running_here(shop.state(run_id), worker_id):
+            return True
+        worker.send_signal(signal.SIGCONT)
+        return False
+
+    wait_until(is_frozen_at_work, timeout_s=LIMIT_S)
+    worker.kill()
+    worker.wait()
+
+
 def test_three_workers_of_which_one_is_killed_count_what_a_plain_loop_counts(shop, mill, counted):
     victim, *_ = [mill.worker() for _ in range(3)]
     run_id = mill.run("run", "census", "--detach").stdout.strip()
-
-    def is_in_the_middle():
-        started = shop.events(run_id, STEP_STARTED)
-        return len(started) > 100 and len({event.data["worker"] for event in started}) == 3
-
-    wait_until(is_in_the_middle, timeout_s=LIMIT_S)
-    victim.kill()
-    victim.wait()
+    kill_at_work(shop, victim, run_id)
     assert_counted_right(shop, run_id, counted)
-    lost = shop.events(run_id, STEP_LOST)
-    assert {event.step_name for event in lost} == {"analyse"}
+    assert {event.step_name for event in shop.events(run_id, STEP_LOST)} == {"analyse"}

@@ -1,78 +1,34 @@
 from __future__ import annotations
 
-import io
-from dataclasses import replace
+import sys
 
-import pytest
-from rich.console import Console
-
-from engine.cli.live import bar, render
-from tests.unit.cli.sample import BEGIN_MS, FAILED, HALF_WAY, PLAN, folded
+from engine.cli.live import LiveView
+from tests.unit.cli.sample import FAILED, HALF_WAY, PLAN
+from tests.unit.cli.wide import counted
 
 
-def screen(events, *, width: int, height: int = 24) -> list[str]:
-    view = render(
-        folded(events), PLAN, now_ms=BEGIN_MS + 200, notes={"take": "taking"}, width=width, height=height
-    )
-    return shown(view, width=width)
+def test_what_handlers_print_and_what_is_noted_stands_above_the_last_table(capfd):
+    with LiveView(PLAN, see_all="flowengine logs run1") as view:
+        for event in FAILED:
+            view.event(event)
+        print("printed")
+        view.tick(*counted(HALF_WAY))
+        view.note("noted")
+        print("begun", end="")
+        view.tick(*counted(FAILED))
+    lines = capfd.readouterr().err.splitlines()
+    assert lines[:4] == ["printed", "noted", "begun", "shop@1a2b3c4d failed 121 ms run1"]
+    assert [line.split()[1] for line in lines[5:9]] == ["take", "charge", "pack", "ship"]
+    assert lines[9] == ""
+    assert [line.split(maxsplit=1)[1] for line in lines[10:]] == [
+        "take#1    taking",
+        "charge#1  ValueError: no card; attempt 2 of 3 in 100 ms",
+    ]
 
 
-def shown(view, *, width: int) -> list[str]:
-    out = io.StringIO()
-    Console(file=out, width=width, color_system=None).print(view)
-    return [line.rstrip() for line in out.getvalue().splitlines()]
-
-
-def test_the_table_shows_every_step_with_state_attempt_and_time():
-    title, header, take, charge, pack, ship = screen(HALF_WAY, width=80)
-    assert title == "shop@1a2b3c4d running 200 ms run1"
-    assert header.split() == ["step", "state", "attempt", "took"]
-    assert take.split() == ["✓", "take", "completed", "1", "4", "ms", "taking"]
-    assert charge.split()[:6] == ["●", "charge", "running", "2", "90", "ms"]
-    assert pack.split() == ["○", "pack", "waiting"]
-    assert ship.split() == ["·", "ship", "not", "yet"]
-
-
-@pytest.mark.parametrize("width", [20, 40, 50, 80, 200])
-def test_every_line_leaves_room_for_an_echoed_ctrl_c(width):
-    assert all(len(line) <= width - len("^C") - 1 for line in screen(FAILED, width=width))
-
-
-def test_a_title_that_is_too_long_for_a_line_takes_more_of_them():
-    assert screen(HALF_WAY, width=80)[0] == "shop@1a2b3c4d running 200 ms run1"
-    assert screen(HALF_WAY, width=34)[:2] == ["shop@1a2b3c4d running 200 ms", "run1"]
-    assert screen(HALF_WAY, width=20)[:3] == ["shop@1a2b3c4d", "running 200 ms", "run1"]
-
-
-def test_short_names_of_steps_leave_the_header_whole():
-    plan = replace(PLAN, steps={"a": replace(PLAN.steps["take"], name="a")}, entry="a", subscribers={})
-    table = render(folded(HALF_WAY[:1]), plan, now_ms=BEGIN_MS, notes={}, width=40, height=24)
-    assert shown(table, width=40)[1].split() == ["step", "state", "took"]
-
-
-def test_a_narrow_terminal_keeps_step_state_and_time():
-    text = "\n".join(screen(HALF_WAY, width=40))
-    assert "completed" in text
-    assert "4 ms" in text
-    assert "attempt" not in text
-    assert "taking" not in text
-
-
-def test_a_low_terminal_says_how_many_steps_are_left_out():
-    lines = screen(HALF_WAY, width=80, height=7)
-    assert lines[-1] == "… 2 more"
-    assert len(lines) <= 7
-
-
-def test_a_bar_fills_with_the_progress():
-    assert bar(0) == "──────────"
-    assert bar(0.5) == "━━━━━─────"
-    assert bar(7) == "━━━━━━━━━━"
-
-
-def test_a_long_note_takes_only_what_the_other_columns_leave():
-    run = folded(HALF_WAY)
-    view = render(run, PLAN, now_ms=BEGIN_MS + 200, notes={"pack": "x" * 500}, width=80, height=24)
-    text = "\n".join(shown(view, width=80))
-    assert "○ pack" in text
-    assert "completed" in text
+def test_a_view_of_nothing_leaves_the_streams_as_they_were(capfd):
+    before = sys.stdout, sys.stderr
+    with LiveView(PLAN, see_all=""):
+        assert sys.stdout is not before[0]
+    assert (sys.stdout, sys.stderr) == before
+    assert capfd.readouterr().err == ""

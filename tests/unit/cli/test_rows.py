@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.cli.rows import followers, in_order, most_telling, step_rows
+from engine.cli.rows import Board, followers, in_order, most_telling, step_rows
 from tests.unit.cli.sample import BEGIN_MS, FAILED, HALF_WAY, PLAN, event, folded
+from tests.unit.cli.wide import FORK, WIDE, counted, fan_out
 
 
 def rows(events, *, after_ms=200):
@@ -45,6 +46,71 @@ def test_several_activations_are_counted_in_one_row():
     row = rows(events)["ship"]
     assert row.state == "running"
     assert row.words == "1 running, 1 waiting"
+
+
+def row_of(step, events, plan=WIDE):
+    run, tally = counted(events)
+    found = {row.step: row for row in Board(plan).rows(run, tally, now_ms=BEGIN_MS + 9_000, notes={})}
+    return found[step]
+
+
+def test_a_step_with_many_activations_counts_them():
+    row = row_of("work", fan_out(640, done=312, running=8))
+    assert (row.state, row.done, row.total, row.is_growing) == ("running", 312, 640, False)
+    assert row.words == "8 running, 320 waiting, 312 completed"
+    assert row.is_fan_out
+
+
+def test_between_two_of_many_a_step_still_counts_as_running():
+    assert row_of("work", fan_out(3)).state == "waiting"
+    assert row_of("work", fan_out(3, done=1)).state == "running"
+    assert row_of("work", fan_out(3, done=3)).state == "completed"
+
+
+def test_activations_that_are_announced_belong_to_the_total():
+    row = row_of("work", fan_out(200, done=5, announced=10_000))
+    assert (row.done, row.total, row.is_growing) == (5, 10_000, False)
+
+
+def test_a_total_grows_while_a_step_before_it_goes_on():
+    events = [one for one in fan_out(3, done=2) if one.type != "step.completed" or one.step_name != "find"]
+    assert (row_of("work", events).total, row_of("work", events).is_growing) == (3, True)
+
+
+def test_a_collect_says_what_it_collects_and_how_much_it_has():
+    row = row_of("add", fan_out(3))
+    assert (row.state, row.words, row.note) == ("not yet", "collects done", "")
+    row = row_of("add", fan_out(3, done=2))
+    assert (row.state, row.words, row.note) == ("waiting", "collects done", "2 so far")
+
+
+def test_a_collect_whose_branch_was_not_taken_is_not_reached():
+    events = [*fan_out(0), event("flow.completed", 9, result=None, duration=9)]
+    assert row_of("add", events).words == "not reached"
+
+
+#: Of two branches one was taken.
+HALF_FULL = [
+    event("flow.start", 0, version=FORK.version, to=["take#1"]),
+    event("emit", 1, "take#1", 1, event="paid", to=["pay#1"]),
+    event("step.completed", 2, "take#1", 1, result=None, duration=1),
+    event("emit", 3, "pay#1", 1, event="ok", to=[]),
+    event("step.completed", 4, "pay#1", 1, result=None, duration=1),
+]
+
+
+def test_a_join_says_what_it_still_waits_for():
+    assert row_of("ship", HALF_FULL[:3], FORK).words == "not yet"
+    row = row_of("ship", HALF_FULL, FORK)
+    assert (row.state, row.words) == ("waiting", "waits for wrapped")
+
+
+def test_a_join_that_was_left_incomplete_has_failed_and_says_what_it_misses():
+    error = {"type": "JoinIncomplete", "message": "join `ship` has `ok` and misses `wrapped`"}
+    events = [*HALF_FULL, event("flow.failed", 5, error=error, step="ship", duration=5)]
+    row = row_of("ship", events, FORK)
+    assert (row.state, row.words, row.note) == ("failed", "incomplete", "misses wrapped")
+    assert row_of("pack", events, FORK).words == "not reached"
 
 
 def test_a_clock_that_is_behind_never_shows_a_negative_time():
