@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 
 from engine.store import ledger, queue
+from engine.store.fitness import FORMAT
+from engine.store.keys import LUA_NAMES
 from engine.store.plans import Plans
 from engine.store.script import NAMES, source
+from tests.house.tree import ROOT
 
 #: What an attempt is named by, in every script about one.
 HEAD = ["run", "step_id", "step", "flow", "queue", "token", "attempt"]
@@ -41,7 +44,7 @@ MEANING: dict[str, dict[str, list[str]]] = {
     "heartbeat": {"served": ["threads", "loop"], "fields": []},
     # Lists follow what is numbered, and the routing is made of such lists.
     "commit": {"routing": []},
-    # How long emissions wait, and how many of them a call lays out, is for the ledger to say, not for its callers.
+    # How long emissions wait, and how many of them a call lays out, the ledger says itself.
     "stage": {"emits": ["ttl_ms", "emits"]},
     "unfold": {"step_id": ["step_id", "step"], "sinks": ["limit", "limit_bytes", "sinks"], "routing": []},
     # Plan and source travel as one JSON object.
@@ -147,3 +150,35 @@ def test_every_key_that_is_written_down_is_touched_and_the_other_way_round(name)
     }.items():
         is_listed = re.search(rf"\b{word}\b", listed) is not None
         assert is_listed == (re.search(rf"\b{lua}\b", body) is not None), word
+
+
+REDIS = (ROOT / "docs" / "redis.md").read_text()
+
+
+def test_the_document_of_redis_has_every_script():
+    rows = re.findall(r"^\| ((?:`[a-z]+`(?:, )?)+) \|", REDIS, re.MULTILINE)
+    told = {name for row in rows for name in re.findall(r"[a-z]+", row)}
+
+    assert told >= set(NAMES)
+
+
+@pytest.mark.parametrize("end", LUA_NAMES.values())
+def test_the_document_of_redis_has_every_key(end):
+    assert f"`nq:{end}<" in REDIS if end.endswith(":") else f"`nq:{end}`" in REDIS
+
+
+def test_the_document_of_redis_has_every_field_of_the_ledger():
+    """As the docstring of `store/ledger` lists them."""
+    listed = re.findall(r"`([a-z]+(?::<\w+>)*)`", (ledger.__doc__ or "").replace("<stepId>", "<step>"))
+    _, _, section = REDIS.partition("### The ledger")
+    told = re.findall(r"`([a-z]+(?::[^`]+)?)`", section.partition("## Transitions")[0].replace("#<n>", ""))
+
+    assert "u:<step>" in listed
+    assert set(listed) - set(told) == set()
+
+
+def test_the_document_of_redis_counts_as_the_engine_does():
+    assert f"lays {ledger.EMITS_A_PART} of them out" in REDIS
+    assert f"Up to {ledger.EMITS_A_PART} events" in REDIS
+    assert f"staged first, {ledger.EMITS_A_STAGE} a call" in REDIS
+    assert f"this release writes {FORMAT}," in REDIS
