@@ -34,9 +34,9 @@ if kept[1] and tonumber(kept[1]) > seq then return { 'STALE', now } end
 if kept[1] and tonumber(kept[1]) == seq then
   for job in string.gmatch(kept[2], '%S+') do
     local h = redis.call('HMGET', JOB .. job, 'token', 'queue', 'losses', 'path', 'event', 'message', 'attempt')
-    if h[1] == token then
-      local is_limited = redis.call('HEXISTS', QUEUE .. h[2] .. ':conf', 'cap') == 1
-      hand_out(job, h, tonumber(h[7]), run_of(job), is_limited)
+    local run = h[1] == token and run_of(job)
+    if run and run[1] then
+      hand_out(job, h, tonumber(h[7]), run, redis.call('HEXISTS', QUEUE .. h[2] .. ':conf', 'cap') == 1)
     end
   end
   return answer

@@ -7,7 +7,7 @@ import pytest
 from engine.store import queue
 from engine.store.queue import Served
 from tests.support.books import contents
-from tests.support.store import CHAIN, LEASE_MS, Driver, deployed, hash_at, members, server_ms
+from tests.support.store import CHAIN, LEASE_MS, Driver, deployed, forget_run, hash_at, members, server_ms
 
 
 @pytest.fixture
@@ -66,6 +66,16 @@ def test_asked_again_it_leaves_out_what_is_no_longer_under_its_token(driver):
     driver.lose(lost)
 
     assert driver.fetch(room=4, seq=kept_seq(kept)) == [kept]
+
+
+def test_asked_again_it_leaves_out_jobs_of_a_run_that_was_removed(store, driver):
+    for run_id in ("gone", "r"):
+        driver.start(run_id=run_id)
+    gone, kept = driver.fetch(room=2)
+    forget_run(store, "gone")
+
+    assert driver.fetch(room=2, seq=driver.seq) == [kept]
+    assert driver.commit(gone).word == "GONE"
 
 
 def kept_seq(job):

@@ -118,6 +118,17 @@ def test_a_sink_that_was_skipped_gives_no_result(store):
     assert run.activations["c#1"].state == "skipped"
 
 
+def test_a_run_may_have_more_sinks_than_a_command_takes_arguments(store):
+    driver = Driver(store, deployed(store, TREE))
+    run_id = driver.start().run_id
+    name, args = driver.commit_call(driver.fetch_one())
+    sinks = args.index("b,c,d")
+    args[sinks] = ",".join(["b", "c", "d", *(f"never{k}" for k in range(9_000))])
+
+    assert driver.send((name, args)) == ("OK", [])
+    assert (driver.state(run_id).status, driver.state(run_id).result) == ("completed", {})
+
+
 @pytest.mark.parametrize("result", [None, 0, False, "", [], {}, "ü\u2028\0", 1e300, "x" * 20_000])
 def test_any_result_comes_through_untouched(store, result):
     driver = Driver(store, deployed(store, {"a": {}}))

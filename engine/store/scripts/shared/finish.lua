@@ -20,21 +20,16 @@ end
 
 -- The result is the only sink's last one, or an object of those sinks that completed.
 local function complete(run, flow, sinks)
-  local names, fields = {}, {}
+  local parts, result = {}, 'null'
   for name in string.gmatch(sinks, '[^,]+') do
-    names[#names + 1] = name
-    fields[#fields + 1] = 'r:' .. name
-  end
-  local results = redis.call('HMGET', RUN .. run, unpack(fields))
-  local result = results[1] or 'null'
-  if #names > 1 then
-    local parts = {}
-    for k, name in ipairs(names) do
-      if results[k] then parts[#parts + 1] = '"' .. name .. '":' .. results[k] end
+    local kept = redis.call('HGET', RUN .. run, 'r:' .. name)
+    if kept then
+      redis.call('HDEL', RUN .. run, 'r:' .. name)
+      parts[#parts + 1] = '"' .. name .. '":' .. kept
+      result = kept
     end
-    result = '{' .. table.concat(parts, ',') .. '}'
   end
-  redis.call('HDEL', RUN .. run, unpack(fields))
+  if string.find(sinks, ',', 1, true) then result = '{' .. table.concat(parts, ',') .. '}' end
   finish(run, flow, 'completed', '"result":' .. result)
 end
 
