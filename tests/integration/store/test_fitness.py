@@ -45,6 +45,14 @@ def test_a_replica_is_refused(own_store):
             client.replicaof("NO", "ONE")
 
 
+def test_an_older_format_is_taken_over(store):
+    with store.talking() as client:
+        client.set(store.keys.format, "1")
+    assert fitness.check(store) == []
+    with store.talking() as client:
+        assert client.get(store.keys.format) == b"2"
+
+
 @pytest.mark.parametrize("found", ["3", "10", "new", "-1", ""])
 def test_a_newer_format_is_refused(store, found):
     with store.talking() as client:

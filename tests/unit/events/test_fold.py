@@ -47,6 +47,35 @@ def test_a_step_that_runs_and_completes():
     assert (run.created, run.emits) == ({"a": 1, "b": 2}, 1)
 
 
+def test_what_settles_a_step_may_set_off_collects():
+    for kind in ("step.completed", "step.skipped", "step.failed"):
+        run = folded(event(kind, "a#1", error=error(), to=["sum#1", "most#1"]))
+
+        assert run.activations["sum#1"].state == run.activations["most#1"].state == "waiting"
+        assert run.open == 2
+
+
+def test_the_events_of_a_wide_fan_out_follow_the_end_of_their_step():
+    run = folded(
+        event("step.completed", "a#1", result=1, duration=1, emits=2),
+        event("emit", "a#1", event="one", payload=1, path="0.1", k=1, to=["b#1"]),
+        event("emit", "a#1", event="one", payload=2, path="0.2", k=2, to=["b#2", "sum#1"]),
+    )
+
+    assert (run.activations["a#1"].state, run.emits, run.open) == ("completed", 2, 3)
+    assert run.created == {"a": 1, "b": 2, "sum": 1}
+
+
+def test_a_join_that_is_half_full_fails_a_run_from_one_moment_to_the_next():
+    half = {"type": "JoinIncomplete", "message": "join `j` has `one` and misses `two`"}
+    run = folded(
+        event("step.completed", "a#1", result=1, duration=1),
+        event("flow.failed", error=half, step="j", duration=1),
+    )
+
+    assert (run.status, run.error, run.failed_step) == ("failed", half, "j")
+
+
 def test_a_step_that_is_lost_waits_again():
     run = folded(
         event("step.started", "a#1", worker="w"), event("step.lost", "a#1", worker="w", losses=1)
