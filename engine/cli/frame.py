@@ -29,7 +29,7 @@ from engine.events.types import Event
 
 from .lines import said_line, short_version
 from .output import NO_LIMIT, count_of, fit, format_duration, one_line, pad, width_of
-from .rows import NOT_REACHED, NOT_YET, TELLING, StepRow, most_telling
+from .rows import NOT_REACHED, NOT_YET, StepRow, most_telling
 from .said import KEPT, LastSaid
 
 #: Narrower terminals get no notes.
@@ -80,6 +80,10 @@ _STATUS_STYLES: Final = {
     FAILED: "red",
     CANCELLED: "yellow",
 }
+
+
+#: What is said of a fan-out before anything else.
+_NOT_WELL: Final = (FAILED, DELAYED, SKIPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,21 +238,16 @@ def _done(row: StepRow) -> str:
     return f"{row.done:>{len(total)},} of {total}{'+' if row.is_growing else ''}"
 
 
-def _open_counts(row: StepRow, *, but: str = COMPLETED) -> list[str]:
-    """What is not done, and what did not go well, in the order of importance; less one state."""
-    counts = {name: row.counts[name] for name in TELLING if name != COMPLETED}
-    # What is known to follow waits too.
-    counts[WAITING] = row.total - row.done - counts[RUNNING] - counts[DELAYED]
-    return [f"{number:,} {name}" for name, number in counts.items() if number and name != but]
+def _numbered(counts: Mapping[str, int], states: Sequence[str]) -> list[str]:
+    return [f"{counts[state]:,} {state}" for state in states if counts[state]]
 
 
 def _fan_out(row: StepRow, columns: _Columns) -> str:
-    """A bar with how many are done; where there are no notes, with as many counts as fit."""
+    """A bar with how many are done; where there are no notes, with what did not go well."""
     words = _done(row)
     if not columns.note:
-        for count in _open_counts(row, but=WAITING):
-            if _BAR_CHARS + 1 + width_of(f"{words}, {count}") <= columns.state:
-                words = f"{words}, {count}"
+        more = ", ".join([words, *_numbered(row.counts, _NOT_WELL)])
+        words = more if _SHORTEST_BAR_CHARS + 1 + width_of(more) <= columns.state else words
     cells = min(_LONGEST_BAR_CHARS, columns.state - width_of(words) - 1)
     if cells < _SHORTEST_BAR_CHARS:
         return fit(words.strip(), columns.state)
@@ -258,7 +257,11 @@ def _fan_out(row: StepRow, columns: _Columns) -> str:
 def _note(row: StepRow, guess: str) -> str:
     if not row.is_fan_out:
         return row.note
-    counts = ", ".join(part for part in (*_open_counts(row), guess) if part)
+    # What is known to follow waits too.
+    waiting = row.total - row.done - row.counts[RUNNING] - row.counts[DELAYED]
+    # Counts that change all the time keep their places, also where they are 0.
+    steady = [f"{row.counts[RUNNING]:,} running", f"{waiting:,} waiting"]
+    counts = ", ".join([*_numbered(row.counts, _NOT_WELL), *([guess] if guess else []), *steady])
     has_error = row.counts[FAILED] or row.counts[DELAYED]
     return f"{counts}; {row.note}" if has_error and row.note else counts
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import shutil
 import signal
 import sysconfig
@@ -14,6 +15,7 @@ from engine.cli.watch import running_here
 from engine.events.types import STEP_LOST, STEP_STARTED
 from engine.store.workers import Workers
 from tests.acceptance.command import LIMIT_S, ROOT, Project
+from tests.acceptance.terminal import screen_of
 from tests.support.project import Mill
 from tests.support.wait import wait_until
 from tests.support.worker import Workshop, assert_recorded_once
@@ -108,6 +110,19 @@ def test_one_process_counts_what_a_plain_loop_counts(tmp_path, counted):
     assert (run["status"], len(run["steps"])) == ("completed", counted["modules"] + counted["unreadable"] + 2)
     assert run["result"].pop("python")
     assert run["result"] == counted
+
+
+def test_a_terminal_shows_the_census_step_by_step_and_then_its_totals(tmp_path, counted):
+    screen, code = screen_of(with_census(Project(tmp_path)), "run", "census", columns=80)
+    assert code == 0
+    files = counted["modules"] + counted["unreadable"]
+    assert re.search(rf"● analyse  [━─]+ +[0-9]+ of {files}", screen)
+    assert re.search(r"○ report   collects module.analysed .* so far", screen)
+    assert f"✓ analyse  {files} completed" in screen
+    table = screen[screen.rindex("✓ report") :].splitlines()
+    assert [line.split()[1] for line in table if line.startswith("lines ")] == [str(counted["lines"])]
+    largest = [line.split() for line in table[-len(counted["largest"]) :]]
+    assert largest == [[row["module"], str(row["lines"])] for row in counted["largest"]]
 
 
 def test_three_workers_count_what_a_plain_loop_counts(shop, mill, counted):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import signal
-import subprocess
 
 import pytest
 
 from tests.acceptance.command import LIMIT_S, shop
+from tests.acceptance.terminal import screen_of
 
 
 @pytest.fixture
@@ -181,30 +179,6 @@ def test_a_second_ctrl_c_leaves_at_once(project):
     assert process.returncode == 130
     assert "Traceback" not in err
     assert "go on with: flowengine worker" in err
-
-
-def screen_of(project, *arguments, columns):
-    """What a command writes on a terminal of so many columns, and its exit code."""
-    above, below = pty.openpty()
-    project.env |= {"TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": "24"}
-    process = project.start(*arguments, stdout=below, stderr=below)
-    os.close(below)
-    parts = []
-    while True:
-        try:
-            part = os.read(above, 65_536)
-        except OSError:
-            break
-        if not part:
-            break
-        parts.append(part)
-    os.close(above)
-    try:
-        process.wait(timeout=LIMIT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise
-    return b"".join(parts).decode(), process.returncode
 
 
 @pytest.mark.parametrize("columns", [40, 80])

@@ -69,9 +69,9 @@ def test_a_total_that_may_grow_says_so():
     assert " 2 of 30+" in screen(events, WIDE)[3]
 
 
-def test_a_guess_stands_behind_the_counts():
+def test_a_guess_comes_before_the_counts():
     line = screen(fan_out(640, done=312), WIDE, guesses={"work": "about 8 s left"})[3]
-    assert line.endswith("328 waiting, about 8 s left")
+    assert line.endswith("196 ms  about 8 s left, 0 running, 328 wai…")
 
 
 def test_a_fan_out_in_which_one_failed_says_so_first():
