@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from concurrent.futures import Executor
 from typing import Any
 
 from .context import StepContext, StepFlow, StepLogger, StepState
@@ -12,10 +13,11 @@ from .context import StepContext, StepFlow, StepLogger, StepState
 class AsyncStepContext:
     """The `AsyncContext` of one attempt. What waits for the store does so in a thread, never on the loop."""
 
-    __slots__ = ("_context", "_flow", "_state")
+    __slots__ = ("_aside", "_context", "_flow", "_state")
 
-    def __init__(self, context: StepContext) -> None:
+    def __init__(self, context: StepContext, aside: Executor) -> None:
         self._context = context
+        self._aside = aside
         self._state: AsyncStepState | None = None
         self._flow: AsyncStepFlow | None = None
 
@@ -28,14 +30,14 @@ class AsyncStepContext:
     def state(self) -> AsyncStepState:
         """Values that the steps of the run share."""
         if self._state is None:
-            self._state = AsyncStepState(self._context.state)
+            self._state = AsyncStepState(self._context.state, self._aside)
         return self._state
 
     @property
     def flow(self) -> AsyncStepFlow:
         """The run, and how to emit."""
         if self._flow is None:
-            self._flow = AsyncStepFlow(self._context.flow)
+            self._flow = AsyncStepFlow(self._context.flow, self._aside)
         return self._flow
 
     @property
@@ -49,25 +51,35 @@ class AsyncStepContext:
 
 
 class AsyncStepState:
-    """Values that the steps of the run share; what this attempt changed is seen at once."""
+    """Values that the steps of the run share; what this attempt changed is seen at once.
 
-    __slots__ = ("_counting", "_state")
+    One call at a time: of two tasks of one handler that change a key, the one must not count up from a
+    value that the other has replaced meanwhile.
+    """
 
-    def __init__(self, state: StepState) -> None:
+    __slots__ = ("_aside", "_one_at_a_time", "_state")
+
+    def __init__(self, state: StepState, aside: Executor) -> None:
         self._state = state
-        self._counting = asyncio.Lock()
+        self._aside = aside
+        self._one_at_a_time = asyncio.Lock()
 
     async def get(self, key: str, default: Any = None) -> Any:
         """The value of a key, or the default."""
-        return await asyncio.to_thread(self._state.get, key, default)
+        async with self._one_at_a_time:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._aside, self._state.get, key, default
+            )
 
     async def set(self, key: str, value: Any) -> None:
         """Set a key to a JSON-able value; None counts as absent when it is read."""
-        self._state.set(key, value)
+        async with self._one_at_a_time:
+            self._state.set(key, value)
 
     async def delete(self, key: str) -> None:
         """Remove a key."""
-        self._state.delete(key)
+        async with self._one_at_a_time:
+            self._state.delete(key)
 
     async def incr(self, key: str, by: float = 1) -> Any:
         """Add to a number, 0 where there is none.
@@ -75,18 +87,18 @@ class AsyncStepState:
         Raises:
             PayloadError: `by` or the present value is not a number.
         """
-        # One at a time: two tasks of one handler must not both count up from the value that both have read.
-        async with self._counting:
-            return await asyncio.to_thread(self._state.incr, key, by)
+        async with self._one_at_a_time:
+            return await asyncio.get_running_loop().run_in_executor(self._aside, self._state.incr, key, by)
 
 
 class AsyncStepFlow:
     """The run, and how to emit."""
 
-    __slots__ = ("_flow",)
+    __slots__ = ("_aside", "_flow")
 
-    def __init__(self, flow: StepFlow) -> None:
+    def __init__(self, flow: StepFlow, aside: Executor) -> None:
         self._flow = flow
+        self._aside = aside
 
     @property
     def run_id(self) -> str:
@@ -101,7 +113,10 @@ class AsyncStepFlow:
     @property
     def input(self) -> Awaitable[Any]:
         """What the run was started with."""
-        return asyncio.to_thread(lambda: self._flow.input)
+        return self._read_input()
+
+    async def _read_input(self) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._aside, lambda: self._flow.input)
 
     def emit(self, event: str, payload: Any = None) -> None:
         """Announce an event that the step declares."""

@@ -42,6 +42,7 @@ class Attempt:
         events_bytes: Bytes of their data.
         on_loop: Whether it takes a place of the event loop, and not of the threads.
         is_awaited: Whether the event loop will settle it.
+        is_recalled: Whether its process is to end and has cancelled its handler.
         is_full: Whether further log lines are dropped.
         cost_ms: What it was estimated to take when it came.
         follower_cost_ms: The same for the job that its settlement asks for, or None.
@@ -66,6 +67,7 @@ class Attempt:
         "follower_cost_ms",
         "is_awaited",
         "is_full",
+        "is_recalled",
         "job",
         "lease_ends_ms",
         "on_loop",
@@ -88,6 +90,7 @@ class Attempt:
         self.events: list[BufferedEvent] = []
         self.events_bytes = 0
         self.is_awaited = False
+        self.is_recalled = False
         self.is_full = False
         self.cost_ms = 0.0
         self.follower_cost_ms: float | None = None

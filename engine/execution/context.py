@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -38,6 +39,7 @@ class Services:
         read_state: `(run_id, key)` → the committed value of the run's state, or None.
         read_input: `run_id` → what the run was started with.
         read_inputs: Reads what a step that joins or collects works on, as JSON.
+        aside: Threads in which all of this is read for `async def` handlers.
         payload_bytes: Largest payload, result or value of the state.
         fan_out: Events that one attempt may emit.
         gather_bytes: Bytes of the payloads of all of them.
@@ -48,6 +50,7 @@ class Services:
     read_state: Callable[[str, str], Any]
     read_input: Callable[[str], Any]
     read_inputs: Callable[[LeasedJob, StepPlan], bytes]
+    aside: Executor
     payload_bytes: int
     fan_out: int
     gather_bytes: int

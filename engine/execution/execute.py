@@ -11,8 +11,8 @@ Theory of operation:
    settlement over, before the exception goes on to Dramatiq's middleware.
 4. Whatever happens in here ends as a settlement: an attempt is never left without one.
 5. An `async def` handler goes through the same stages on the event loop: its own is awaited, and
-   what waits for the store is done in a thread. Only a task that the process itself cancels
-   answers none: that attempt is given back.
+   what waits for the store is done in a thread. Only where the process has cancelled the handler,
+   since it is to end, is none answered: that attempt is given back.
 6. More emissions than one transition may record are staged before the settlement, and laid out
    after it by `unfold`.
 """
@@ -25,7 +25,7 @@ from typing import Any, Final, NamedTuple
 
 from engine.clock import monotonic_ms
 from engine.compile.plan import StepPlan
-from engine.errors import PayloadError
+from engine.errors import FlowEngineError, PayloadError
 from engine.events.codec import decode_json
 from engine.events.record import BufferedEvent
 from engine.events.types import STEP_STARTED
@@ -88,6 +88,16 @@ def read_input(execution: Execution) -> Execution:
     return execution._replace(job=Job(leased.id, decode_json(message), leased.event, leased.attempt))
 
 
+async def read_input_aside(execution: Execution) -> Execution:
+    """As `read_input`, in a thread beside the loop."""
+    loop, aside = asyncio.get_running_loop(), execution.env.services.aside
+    try:
+        return await loop.run_in_executor(aside, read_input, execution)
+    except FlowEngineError as error:
+        # The frames of the thread say nothing to the user, whose code has not begun yet.
+        raise error.with_traceback(None) from None
+
+
 def call_handler(execution: Execution) -> Execution:
     """Run the user's function."""
     context = StepContext(execution.attempt, execution.step, execution.env.services)
@@ -99,7 +109,8 @@ async def await_handler(execution: Execution) -> Execution:
     """As `call_handler`, for an `async def`."""
     context = StepContext(execution.attempt, execution.step, execution.env.services)
     with Capture(context):
-        result = await execution.handler(execution.job, AsyncStepContext(context))
+        told = AsyncStepContext(context, execution.env.services.aside)
+        result = await execution.handler(execution.job, told)
     return execution._replace(result=result)
 
 
@@ -143,26 +154,20 @@ def execute(attempt: Attempt, linked: LinkedPlan, env: Environment) -> Settlemen
     return completion(attempt, linked.plan, env, result_json=execution.result_json)
 
 
-async def execute_async(attempt: Attempt, linked: LinkedPlan, env: Environment) -> Settlement:
-    """As `execute`, for an `async def` handler, on the event loop.
-
-    Raises:
-        asyncio.CancelledError: The task was cancelled from outside.
-    """
+async def execute_async(attempt: Attempt, linked: LinkedPlan, env: Environment) -> Settlement | None:
+    """As `execute`, for an `async def` handler, on the event loop; None where the attempt was recalled."""
     try:
         execution = _begin(attempt, linked, env)
         for stage in STAGES:
             if stage is call_handler:
                 execution = await await_handler(execution)
             elif stage is read_input and execution.step.trigger != "any":
-                execution = await asyncio.to_thread(stage, execution)
+                execution = await read_input_aside(execution)
             else:
                 execution = stage(execution)
     except BaseException as error:
-        task = asyncio.current_task()
-        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-            raise
-        return failure(attempt, env, error, cause="error")
+        # Whatever a handler makes of its cancellation, it is no failure of its step.
+        return None if attempt.is_recalled else failure(attempt, env, error, cause="error")
     return completion(attempt, linked.plan, env, result_json=execution.result_json)
 
 

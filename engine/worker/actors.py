@@ -166,7 +166,8 @@ class StepActors:
             self._give_back(attempt)
 
     def abandon(self, attempt: Attempt) -> None:
-        """Give an attempt back whose thread is dead, or whose task was cancelled."""
+        """Give an attempt back whose thread is dead, or whose task was cancelled; what it logged stays."""
+        self._committer.report(attempt)
         self._give_back(attempt)
 
     def _give_back(self, attempt: Attempt, *, delay_ms: int = 0, unroutable: bytes = b"") -> None:

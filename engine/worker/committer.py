@@ -10,8 +10,9 @@ Theory of operation:
    neither their order nor a pipeline that ran in part matters.
 3. Answers are read one by one, and one item never holds up another. `OK`, `DUP`, `SETTLED`,
    `FENCED`, `ENDED` and `GONE` mean that there is nothing more to do; `GAP n` that the events
-   from n on are wanted again; a passing trouble that the item is sent again. Anything else is
-   a refusal: the item is replaced, once, by a failure without the user's payload.
+   from n on are wanted again; a passing trouble that the item is sent again, and a full store
+   that it is so after a while. Anything else is a refusal: the item is replaced, once, by a
+   failure without the user's payload.
 4. An attempt is held, and its lease renewed, until its answer was read.
 5. Buffered events of a running attempt are reported after at most 10 ms, by this thread, if
    no settlement has taken them along by then.
@@ -27,7 +28,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from queue import Empty, SimpleQueue
-from threading import Condition
 from typing import Any, Final
 
 from engine.clock import monotonic_ms
@@ -37,7 +37,8 @@ from engine.execution.settlement import Settlement
 from engine.store.connection import Call, Channel, ScriptsUnknown
 from engine.store.queue import LeasedJob, leased_job
 
-from .items import LARGE_BYTES, Item, Kind, calls_of, report_item
+from .backlog import Backlog
+from .items import Item, Kind, calls_of, report_item
 from .vital import Outage, VitalThread
 
 logger = logging.getLogger(__name__)
@@ -52,8 +53,8 @@ BATCH_BYTES: Final = 4 * 1024 * 1024
 #: Pipelines on their way at once: the server works at one while the next is made ready.
 PIPELINES: Final = 2
 
-#: Bytes of large items that may wait to be sent; who brings more has to wait.
-BACKLOG_BYTES: Final = 32 * 1024 * 1024
+#: Milliseconds after which what a full store has refused is sent again; others do not wait for it.
+FULL_AFTER_MS: Final = 1_000.0
 
 #: Seconds between signs of life when there is nothing to do.
 _BEAT_S: Final = 0.5
@@ -84,24 +85,22 @@ class Committer(VitalThread):
         self._inbox: SimpleQueue[Item | None] = SimpleQueue()
         self._reports: deque[tuple[float, Attempt]] = deque()
         self._is_dozing = False
-        self._backlog = Condition()
-        self._backlog_bytes = 0
+        self._backlog = Backlog()
         self._outage = Outage(self)
         self._sent: deque[deque[Item | None]] = deque()
         self._again: list[Item] = []
+        self._later: deque[tuple[float, Item]] = deque()
         self._bare: deque[Call] = deque()
 
     def submit(self, attempt: Attempt, settlement: Settlement) -> None:
         """Hand over a settlement; waits while too many bytes are on their way."""
         attempt.phase = Phase.SETTLING
-        size = settlement.size
-        if size >= LARGE_BYTES:
-            with self._backlog:
-                self._backlog.wait_for(
-                    lambda: self._backlog_bytes == 0 or self._backlog_bytes + size <= BACKLOG_BYTES
-                )
-                self._backlog_bytes += size
+        self._backlog.add(settlement.size)
         self._inbox.put(Item(attempt, settlement))
+
+    def report(self, attempt: Attempt) -> None:
+        """Tell what an attempt has logged, before anything that is handed over for it from here on."""
+        self._inbox.put(report_item(attempt))
 
     def buffered(self, attempt: Attempt) -> None:
         """Note that an attempt has an event that should be on its way soon."""
@@ -135,7 +134,7 @@ class Committer(VitalThread):
                 elif self._sent:
                     self._read_answers()
                 # The last answers may have brought jobs that were given back, by this very thread.
-                elif self.stopping.is_set() and self._inbox.empty():
+                elif self.stopping.is_set() and self._inbox.empty() and not self._later:
                     break
             except StoreError as error:
                 unanswered = [item for sent in self._sent for item in sent if item is not None]
@@ -150,6 +149,8 @@ class Committer(VitalThread):
         if len(self._sent) == PIPELINES:
             return []
         batch, self._again = self._again, []
+        while self._later and self._later[0][0] <= monotonic_ms():
+            batch.append(self._later.popleft()[1])
         size = sum(item.size for item in batch)
         item = self._look() if self._sent or batch or self._bare else self._wait()
         while item is not None:
@@ -166,13 +167,15 @@ class Committer(VitalThread):
 
     def _wait(self) -> Item | None:
         """The next item, or None when a report is due, somebody knocks, or it is time for a beat."""
-        if self.stopping.is_set():
+        if self.stopping.is_set() and not self._later:
             return self._look()
-        timeout_s = _BEAT_S
+        now = monotonic_ms()
+        until_ms = min(now + _BEAT_S * 1000, self._later[0][0]) if self._later else now + _BEAT_S * 1000
         self._is_dozing = True
         if self._reports:
             self._is_dozing = False
-            timeout_s = max(0.0, (self._reports[0][0] - monotonic_ms()) / 1000)
+            until_ms = min(until_ms, self._reports[0][0])
+        timeout_s = (until_ms - now) / 1000
         try:
             return self._inbox.get(timeout=timeout_s) if timeout_s > 0 else self._inbox.get_nowait()
         except Empty:
@@ -212,7 +215,7 @@ class Committer(VitalThread):
         while oldest:
             answer = self._channel.receive()
             item = oldest.popleft()
-            if _is_passing(answer):
+            if isinstance(answer, StoreUnavailable):
                 trouble = answer
             if item is None:
                 continue
@@ -231,15 +234,22 @@ class Committer(VitalThread):
         whole = part.whole
         if whole is None:
             return
-        if isinstance(answer, StoreError):
-            if not _is_passing(answer) and not self._refuse(whole, str(answer)):
-                return
-        else:
+        if isinstance(answer, StoreUnavailable) or (
+            isinstance(answer, StoreError) and self._is_to_repeat(whole, answer)
+        ):
+            self._again.append(whole)
+        elif not isinstance(answer, StoreError):
             # Any other word will be the settlement's answer too.
             whole.staged = answer[1] if answer[0] in (b"OK", b"GAP") else len(whole.content.staged)
-        self._again.append(whole)
+            self._again.append(whole)
+            if not self._later:
+                self.notice.back(self)
 
     def _is_to_repeat(self, item: Item, answer: Any) -> bool:
+        if isinstance(answer, StoreFull):
+            self.notice.cut_off(self, answer)
+            self._later.append((monotonic_ms() + FULL_AFTER_MS, item))
+            return False
         if isinstance(answer, StoreError):
             return self._refuse(item, str(answer))
         word = answer[0]
@@ -262,6 +272,8 @@ class Committer(VitalThread):
         if item.content.unfold is None or word not in (b"OK", b"DUP", b"SETTLED"):
             return False
         item.kind, item.content = Kind.UNFOLD, replace(item.content, staged=())
+        # They may be many megabytes, and the store has them now.
+        item.attempt.emits = []
         return True
 
     def _refuse(self, item: Item, why: str) -> bool:
@@ -276,25 +288,15 @@ class Committer(VitalThread):
             self._finish(item, None, item.sent_at_ms)
             return False
         item.is_fallback = True
-        self._release_backlog(item)
+        self._backlog.remove(item.content.size)
         item.content = self._fallback(item.attempt, why)
         return True
 
     def _finish(self, item: Item, successor: LeasedJob | None, since_ms: float) -> None:
-        self._release_backlog(item)
+        self._backlog.remove(item.content.size)
         self._settled(item.attempt, successor, since_ms)
-
-    def _release_backlog(self, item: Item) -> None:
-        if item.content.size >= LARGE_BYTES:
-            with self._backlog:
-                self._backlog_bytes -= item.content.size
-                self._backlog.notify_all()
 
 
 def _is_sent_again(item: Item) -> bool:
     """Whether an unanswered item is sent again; the last part of what is staged stands for all."""
     return item.kind is not Kind.STAGE or item.whole is not None
-
-
-def _is_passing(answer: Any) -> bool:
-    return isinstance(answer, StoreUnavailable | StoreFull)

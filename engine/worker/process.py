@@ -32,6 +32,7 @@ from .leases import Leases
 from .limits import Limits
 from .reading import Reading
 from .served import ServedQueues
+from .side_threads import SideThreads
 from .timers import Keeper
 from .vital import Notice, Watch
 
@@ -42,6 +43,9 @@ _WORKER_TIMEOUT_MS: Final = 100
 
 #: Longest wait for a marker, in seconds.
 _BLOCK_S: Final = 5.0
+
+#: Threads in which the reads of `async def` handlers wait for the store, at most.
+_READING_THREADS: Final = 8
 
 #: Seconds that a stop waits for the answers to what was handed over, at least.
 _DRAIN_S: Final = 5.0
@@ -135,6 +139,7 @@ class WorkerProcess:
             read_state=reading.state,
             read_input=reading.input,
             read_inputs=reading.inputs,
+            aside=SideThreads("flowengine-reading", count=_READING_THREADS),
             payload_bytes=self._limits.payload_bytes,
             fan_out=self._limits.fan_out,
             gather_bytes=self._limits.gather_bytes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from engine.clock import ServerClock
@@ -44,6 +45,7 @@ class Bench:
             read_state=lambda run_id, key: self.stored.get(key),
             read_input=lambda run_id: {"input": run_id},
             read_inputs=lambda job, step: b'{"gathered":"%b"}' % job.message,
+            aside=ThreadPoolExecutor(),
             payload_bytes=payload_bytes,
             fan_out=fan_out,
             gather_bytes=gather_bytes,

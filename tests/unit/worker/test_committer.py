@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
 
 from engine.clock import monotonic_ms
-from engine.errors import StoreError, StoreUnavailable
-from engine.events.record import BufferedEvent
+from engine.errors import StoreError, StoreFull, StoreUnavailable
+from engine.events.record import BufferedEvent, Emitted
 from engine.execution.attempt import Attempt, Phase
 from engine.execution.settlement import Settlement
 from engine.store.connection import Call, ScriptsUnknown
+from engine.store.ledger import EMITS_BYTES
 from engine.store.queue import LeasedJob
-from engine.worker.committer import BACKLOG_BYTES, Committer
+from engine.worker.backlog import BACKLOG_BYTES
+from engine.worker.committer import Committer
+from engine.worker.items import STAGE_BYTES
 from tests.support.wait import wait_until
 
 OK: Any = [b"OK"]
 LOST = StoreUnavailable("the connection was lost")
 UNKNOWN = ScriptsUnknown("the scripts are unknown")
 BUSY = StoreUnavailable("busy")
+FULL = StoreFull("out of memory")
 
 
 class Scripted:
@@ -30,9 +35,11 @@ class Scripted:
     def __init__(self, answer: Callable[[str, int], Any]) -> None:
         self.calls: list[str] = []
         self._answer = answer
+        self.most_at_once = 0
         self._unanswered: deque[str] = deque()
 
     def send(self, calls: Sequence[Call]) -> None:
+        self.most_at_once = max(self.most_at_once, len(calls))
         for name, args in calls:
             label = name if not args else f"{name} {args[0]}"
             self.calls.append(label)
@@ -57,6 +64,16 @@ def attempt_of(name: str) -> Attempt:
 
 def settlement(name: str, *, size: int = 0, take: str = "") -> Settlement:
     return Settlement(lambda first, events: ("commit", (name, first, len(events))), size=size, take=take)
+
+
+def wide(name: str, attempt: Attempt) -> Settlement:
+    """The settlement of a fan-out that is staged, 200 emissions a call, and laid out."""
+    return Settlement(
+        lambda first, events: ("commit", (name,)),
+        size=sum(len(emitted.payload) for emitted in attempt.emits),
+        staged=attempt.emits,
+        unfold=lambda cursor: ("unfold", (f"{name} {cursor}",)),
+    )
 
 
 class Desk:
@@ -86,6 +103,15 @@ class Desk:
         attempt = attempt_of(name)
         self.committer.submit(attempt, settlement(name, **about))
         return attempt
+
+    def submit_wide(self, name: str, *, width: int = 300, payload: bytes = b"1") -> Attempt:
+        attempt = attempt_of(name)
+        attempt.emits = [Emitted(1, "e", payload)] * width
+        self.committer.submit(attempt, wide(name, attempt))
+        return attempt
+
+    def has_settled(self, name: str) -> bool:
+        return name in self.settled
 
     def work_to_the_end(self) -> None:
         """Everything is handed over and the end asked for before the thread even begins."""
@@ -279,3 +305,140 @@ def test_one_who_has_to_end_does_not_storm_a_store_that_is_away():
     desk.committer.join(10)
     assert desk.settled == ["a"]
     assert 1 <= asked <= 20
+
+
+def laid_out(*cursors: int) -> Callable[[str, int], Any]:
+    """Answers of a store that lays a fan-out out up to these numbers, the last of which is all of it."""
+
+    def answer(label: str, time: int) -> Any:
+        if label.startswith("stage"):
+            return [b"OK", {1: 200, 2: 300}[time]]
+        if not label.startswith("unfold"):
+            return OK
+        later = [cursor for cursor in cursors if cursor > int(label.rsplit(maxsplit=1)[-1])]
+        return [b"MORE", later[0]] if len(later) > 1 else [b"DONE"]
+
+    return answer
+
+
+def test_a_wide_fan_out_is_staged_then_settled_then_laid_out():
+    desk = Desk(laid_out(50, 100, 300))
+    desk.submit_wide("a")
+    desk.work_to_the_end()
+    assert desk.channel.calls == [
+        *("stage a", "stage a", "commit a"),
+        *("unfold a 0", "unfold a 50", "unfold a 100"),
+    ]
+    assert desk.settled == ["a"]
+
+
+def test_what_is_staged_goes_out_a_few_megabytes_a_pipeline():
+    desk = Desk(lambda label, time: [b"OK", time] if label == "stage a" else [b"DONE"])
+    desk.submit_wide("a", width=20, payload=b"x" * EMITS_BYTES)
+    desk.work_to_the_end()
+    assert desk.channel.most_at_once == STAGE_BYTES // EMITS_BYTES
+    assert desk.channel.calls.count("stage a") == 20
+
+
+def test_others_get_their_turn_while_a_fan_out_is_laid_out():
+    cursors = range(50, 5_001, 50)
+    desk = Desk(laid_out(*cursors))
+    desk.submit_wide("a")
+    desk.submit("b")
+    desk.work_to_the_end()
+    assert desk.settled == ["b", "a"]
+    assert desk.channel.calls.index("commit b") < desk.channel.calls.index("unfold a 0")
+
+
+def test_emissions_that_are_staged_are_not_held_while_they_are_laid_out():
+    held: list[int] = []
+
+    def answer(label, time):
+        if label.startswith("unfold"):
+            held.append(len(attempt.emits))
+        return laid_out(50, 300)(label, time)
+
+    desk = Desk(answer)
+    attempt = desk.submit_wide("a")
+    desk.work_to_the_end()
+    assert held == [0, 0]
+
+
+@pytest.mark.parametrize("trouble", [LOST, BUSY], ids=["lost", "busy"])
+@pytest.mark.parametrize("at", ["stage a", "commit a", "unfold a 0", "unfold a 50"])
+def test_a_wide_fan_out_goes_on_after_any_trouble_where_it_was(at, trouble):
+    troubled: list[str] = []
+
+    def answer(label, time):
+        if label == at and not troubled:
+            troubled.append(label)
+            return trouble
+        return [b"OK", 300] if label == "stage a" else laid_out(50, 300)(label, time)
+
+    desk = Desk(answer)
+    desk.submit_wide("a")
+    desk.work_to_the_end()
+    assert desk.settled == ["a"]
+    assert desk.channel.calls[-3:] == ["commit a", "unfold a 0", "unfold a 50"] or at != "stage a"
+    assert desk.channel.calls[-1] == "unfold a 50"
+
+
+def test_what_the_store_says_it_has_not_is_staged_again():
+    def answer(label, time):
+        if label == "commit a":
+            return [b"UNSTAGED", 0] if time == 1 else OK
+        return [b"OK", 300] if label == "stage a" else [b"DONE"]
+
+    desk = Desk(answer)
+    desk.submit_wide("a")
+    desk.work_to_the_end()
+    calls = ["stage a", "stage a", "commit a"]
+    assert desk.channel.calls == [*calls, *calls, "unfold a 0"]
+
+
+@pytest.mark.parametrize("word", [b"FENCED", b"ENDED", b"GONE"])
+def test_a_wide_fan_out_that_is_nobodys_affair_any_more_is_not_laid_out(word):
+    desk = Desk(lambda label, time: [word])
+    desk.submit_wide("a")
+    desk.work_to_the_end()
+    assert desk.settled == ["a"]
+    assert desk.channel.calls == ["stage a", "stage a", "commit a"]
+
+
+def test_a_wide_fan_out_that_is_refused_while_it_is_staged_fails():
+    desk = Desk(lambda label, time: StoreError("too strange") if label == "stage a" else OK)
+    desk.submit_wide("a")
+    desk.work_to_the_end()
+    assert desk.refusals == ["too strange"]
+    assert desk.settled == ["a"]
+    assert desk.channel.calls[-1] == "fail a"
+
+
+def test_a_fan_out_that_a_full_store_refuses_holds_nobody_else_up():
+    desk = Desk(lambda label, time: FULL if label == "stage a" else OK)
+    desk.submit_wide("a", width=1)
+    desk.committer.start()
+    wait_until(lambda: desk.channel.calls)
+    for n in range(200):
+        desk.submit(str(n))
+        wait_until(partial(desk.has_settled, str(n)))
+    assert desk.channel.calls.count("stage a") < 50
+    assert "a" not in desk.settled
+
+
+def test_a_fan_out_that_a_full_store_refused_is_staged_once_there_is_room_even_at_the_end():
+    desk = Desk(lambda label, time: (FULL if time < 3 else [b"OK", 1]) if label == "stage a" else [b"DONE"])
+    desk.submit_wide("a", width=1)
+    desk.work_to_the_end()
+    assert desk.settled == ["a"]
+    assert desk.channel.calls == ["stage a"] * 3 + ["commit a"]
+
+
+def test_what_an_attempt_has_logged_is_told_before_it_is_given_back():
+    desk = Desk(lambda label, time: OK)
+    attempt = attempt_of("a")
+    attempt.events = [BufferedEvent("log", 1, b"{}")]
+    desk.committer.report(attempt)
+    desk.committer.submit(attempt, settlement("a"))
+    desk.work_to_the_end()
+    assert [call.split()[0] for call in desk.channel.calls] == ["report", "commit"]
