@@ -12,8 +12,11 @@ from engine.store.connection import Call
 #: Milliseconds without progress after which a fan-out is anybody's.
 _IDLE_MS: Final = 1_000.0
 
-#: Milliseconds that a keeper spends on fan-outs at a time: it has leases to renew.
+#: Milliseconds that a keeper spends on all fan-outs at a time: it has leases to renew.
 _SHARE_MS: Final = 500.0
+
+#: Milliseconds for which is remembered how far a fan-out was. Of many, each look is told only some.
+_REMEMBERED_MS: Final = 60_000.0
 
 
 @dataclass(slots=True)
@@ -49,29 +52,24 @@ class Unfolding:
         Raises:
             StoreError: The store cannot be reached.
         """
-        now, seen = monotonic_ms(), self._seen
-        self._seen = {}
+        now = monotonic_ms()
+        self._seen = {job: seen for job, seen in self._seen.items() if now - seen.since_ms < _REMEMBERED_MS}
         for job, flow, version, cursor in told:
             job_id = job.decode()
-            last = seen.get(job_id)
-            if last is None or last.cursor != cursor:
+            seen = self._seen.setdefault(job_id, _Seen(cursor, now))
+            if seen.cursor != cursor:
                 self._seen[job_id] = _Seen(cursor, now)
-            elif now - last.since_ms < _IDLE_MS:
-                self._seen[job_id] = last
-            else:
-                left_at = self._drive(job_id, flow.decode(), version.decode(), cursor)
-                if left_at is not None:
-                    self._seen[job_id] = _Seen(left_at, last.since_ms)
+            elif now - seen.since_ms >= _IDLE_MS and monotonic_ms() < now + _SHARE_MS:
+                self._drive(seen, job_id, flow.decode(), version.decode(), until_ms=now + _SHARE_MS)
 
-    def _drive(self, job_id: str, flow: str, version: str, cursor: int) -> int | None:
-        """Lay out part by part; answers how far it came, or None where nothing is left."""
-        until_ms = monotonic_ms() + _SHARE_MS
+    def _drive(self, seen: _Seen, job_id: str, flow: str, version: str, *, until_ms: float) -> None:
+        """Lay out part by part, for a while or to the end, and note how far that is."""
         while monotonic_ms() < until_ms:
-            call = self._make_call(job_id, flow, version, cursor)
+            call = self._make_call(job_id, flow, version, seen.cursor)
             if call is None:
-                return cursor
+                return
             answer = self._send(call)
             if answer[0] not in (b"MORE", b"DUP"):
-                return None
-            cursor = answer[1]
-        return cursor
+                del self._seen[job_id]
+                return
+            seen.cursor = answer[1]
