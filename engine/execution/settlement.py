@@ -79,8 +79,8 @@ def completion(attempt: Attempt, plan: Plan, env: Environment, *, result_json: b
     emits = attempt.emits
     emitted_at_ms = emits[-1].ts if emits else 0
     ended_at_ms = max(attempt.started_at_ms + duration, emitted_at_ms)
-    is_wide = len(emits) > ledger.EMITS_A_PART or attempt.emits_bytes > ledger.EMITS_BYTES
     routing = route(plan, step, dict.fromkeys(emitted.event for emitted in emits), served=env.served)
+    is_wide = len(emits) > ledger.emits_a_part(routing) or attempt.emits_bytes > ledger.EMITS_BYTES
     take = env.next_token() if emits and not is_wide else ""
     counted = b',"emits":%d' % len(emits) if is_wide else b""
     commit = partial(

@@ -24,8 +24,9 @@ from engine.events.record import BufferedEvent, Change, Emission, Emitted, Routi
 from .connection import Call, Store
 from .queue import LeasedJob
 
-#: Emissions that one settlement records, and that one part of a wide fan-out lays out, at most: each is written
-#: to two streams and makes jobs, 20 to 40 microseconds in which the server does nothing else.
+#: Emissions that one settlement records, and that one part of a wide fan-out lays out, at most, and where each
+#: has one subscriber: it is written to two streams and makes a job, 20 to 40 microseconds in which the server
+#: does nothing else.
 EMITS_A_PART: Final = 50
 
 #: Emissions that one call stages, at most.
@@ -134,8 +135,14 @@ def stage(job: LeasedJob, *, first: int, emits: Sequence[Emitted]) -> Call:
 def unfold(run: str, step_id: str, *, flow: str, cursor: int, sinks: str, routing: Routing) -> Call:
     """Lay out a part of the emissions that an activation had staged, from the number `cursor` on."""
     step = step_id.rpartition("#")[0]
-    args = (run, step_id, step, flow, cursor, EMITS_A_PART, EMITS_BYTES, sinks)
+    args = (run, step_id, step, flow, cursor, emits_a_part(routing), EMITS_BYTES, sinks)
     return ("unfold", (*args, *_routing_args(routing)))
+
+
+def emits_a_part(routing: Routing) -> int:
+    """How many emissions one call records: as many fewer as each makes more jobs."""
+    jobs = max(map(len, routing.targets.values()), default=0)
+    return max(1, min(EMITS_A_PART, 2 * EMITS_A_PART // (1 + jobs)))
 
 
 def _routing_args(routing: Routing) -> list[Any]:
