@@ -14,8 +14,8 @@ LONGEST_US = 5_000
 #: Commands that one script may execute. Each takes the server a few microseconds.
 MOST_COMMANDS = 1_500
 
-#: Commands that may take longer because the machine has something else to do just then, and how often to try.
-#: A script that is slow by itself would be so hundreds of times, or is caught by the commands that it executes.
+#: Commands that may take longer because the machine has something else to do just then, and how often to
+#: try. A script that is slow by itself is so hundreds of times, or executes many commands.
 BY_CHANCE = 5
 TRIES = 4
 

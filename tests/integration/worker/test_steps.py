@@ -247,40 +247,41 @@ def test_what_is_just_small_enough_is_recorded(workshop):
     assert workshop.run(large).result == value
 
 
-def test_more_than_200_events_of_one_attempt_are_refused(workshop):
+def set_many_megabytes(count):
     def handler(job, ctx):
-        for n in range(201):
-            ctx.flow.emit("said", n)
+        for n in range(count):
+            ctx.state.set(f"k{n}", "x" * (PAYLOAD_BYTES - 100))
+        ctx.flow.emit("said")
 
-    broken = alone(handler, emits=["said"])
+    return alone(handler, emits=["said"])
+
+
+def test_more_than_16_mib_of_changes_and_result_are_refused(workshop):
+    broken = set_many_megabytes(17)
     workshop.work(broken)
     run = workshop.run(broken)
-    assert (run.status, run.emits) == ("failed", 0)
-    assert run.error is not None
-    assert "more than 200 events" in run.error["message"]
-
-
-def test_more_than_16_mib_of_one_attempt_are_refused(workshop):
-    def handler(job, ctx):
-        for _ in range(17):
-            ctx.flow.emit("said", "x" * (PAYLOAD_BYTES - 10))
-
-    broken = alone(handler, emits=["said"])
-    workshop.work(broken)
-    run = workshop.run(broken)
-    assert (run.status, run.emits) == ("failed", 0)
+    assert (run.status, run.emits, run.handler_state) == ("failed", 0, {})
     assert run.error is not None
     assert "16,777,216" in run.error["message"]
 
 
-def test_almost_16_mib_of_one_attempt_are_recorded(workshop):
+def test_almost_16_mib_of_changes_and_result_are_recorded(workshop):
+    large = set_many_megabytes(15)
+    workshop.work(large)
+    run = workshop.run(large)
+    assert (run.emits, len(run.handler_state)) == (1, 15)
+
+
+def test_what_is_emitted_is_not_weighed_against_what_one_transition_may_record(workshop):
     def handler(job, ctx):
-        for _ in range(15):
+        for _ in range(20):
             ctx.flow.emit("said", "x" * (PAYLOAD_BYTES - 10))
+        return "y" * (PAYLOAD_BYTES - 2)
 
     large = alone(handler, emits=["said"])
     workshop.work(large)
-    assert workshop.run(large).emits == 15
+    run = workshop.run(large)
+    assert (run.emits, len(run.result)) == (20, PAYLOAD_BYTES - 2)
 
 
 def test_results_of_many_megabytes_wait_for_each_other_and_all_arrive(workshop):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import pytest
 
@@ -86,7 +87,7 @@ def test_replies_that_are_lost_again_and_again_cost_a_fan_out_nothing(shop, prox
     proxy.lose("stage", 3)
     worker = shop.work(fan, store=open_store(proxy.url))
     for count, name in enumerate(["commit", "unfold"] * 4, 1):
-        wait_until(lambda count=count: proxy.has_lost(count), saw=lambda: proxy.seen)
+        wait_until(partial(proxy.has_lost, count), saw=lambda: proxy.seen)
         proxy.lose(name, 2)
     assert_exact(shop, shop.ended(run_id, timeout_s=30))
     assert worker.failure is None
