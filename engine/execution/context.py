@@ -15,7 +15,7 @@ from engine.events.record import BufferedEvent, Change, Emitted
 from engine.events.types import LOG
 from engine.store.queue import LeasedJob
 
-from .attempt import MAX_EVENTS, MAX_EVENTS_BYTES, Attempt
+from .attempt import MAX_EVENTS, MAX_EVENTS_BYTES, Attempt, Phase
 
 #: Changes of the handler state that one attempt may make; they ride on its settlement.
 MAX_CHANGES: Final = 500
@@ -197,7 +197,7 @@ class StepFlow:
 
     def emit(self, event: str, payload: Any = None) -> None:
         """Announce an event that the step declares."""
-        attempt = self._attempt
+        attempt = _unsettled(self._attempt)
         if event not in self._step.emits:
             declared = ", ".join(f"`{name}`" for name in self._step.emits) or "none"
             attempt.fault = EmitNotDeclared(
@@ -269,7 +269,7 @@ class StepState:
         return present + by
 
     def _record(self, op: str, key: str, value: bytes, data: dict[str, Any]) -> None:
-        attempt = self._attempt
+        attempt = _unsettled(self._attempt)
         if len(attempt.changes) == MAX_CHANGES:
             attempt.fault = PayloadError(
                 f"step `{attempt.job.step}` changed its state more than {MAX_CHANGES} times"
@@ -277,6 +277,16 @@ class StepState:
             raise attempt.fault
         body = encode_json({"op": op, "key": _checked(key), **data, "scope": "run"})
         attempt.changes.append(Change(op, key, value, self._services.clock.now_ms(), body))
+
+
+def _unsettled(attempt: Attempt) -> Attempt:
+    """The attempt, unless its settlement is handed over: a thread or task that a handler left behind."""
+    if attempt.phase is Phase.SETTLING:
+        raise RuntimeError(
+            f"step `{attempt.job.step}` is over: emit and set before its handler returns, "
+            f"and wait for the threads and tasks that it starts"
+        )
+    return attempt
 
 
 def _checked(key: str) -> str:

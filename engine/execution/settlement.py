@@ -75,8 +75,9 @@ def completion(attempt: Attempt, plan: Plan, env: Environment, *, result_json: b
     step = attempt.job.step
     # Not the difference of two times of the server: what is known of its clock is corrected all the time.
     duration = int(monotonic_ms() - attempt.begun_ms)
+    # As they are now: a thread that the handler has left behind may still add to them.
+    emits, changes = tuple(attempt.emits), tuple(attempt.changes)
     # Not before what was emitted: that was stamped by an estimate of the server's clock that moves.
-    emits = attempt.emits
     emitted_at_ms = emits[-1].ts if emits else 0
     ended_at_ms = max(attempt.started_at_ms + duration, emitted_at_ms)
     routing = route(plan, step, dict.fromkeys(emitted.event for emitted in emits), served=env.served)
@@ -93,7 +94,7 @@ def completion(attempt: Attempt, plan: Plan, env: Environment, *, result_json: b
         sinks=",".join(plan.sinks),
         take=take,
         lease_ms=env.lease_ms,
-        changes=attempt.changes,
+        changes=changes,
         emits=() if is_wide else emissions(attempt.job.path, emits),
         staged=len(emits) if is_wide else 0,
         routing=routing,

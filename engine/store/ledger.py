@@ -24,7 +24,7 @@ from engine.events.record import BufferedEvent, Change, Emission, Emitted, Routi
 from .connection import Call, Store
 from .queue import LeasedJob
 
-#: Emissions that one settlement records, and that one part of a wide fan-out lays out, at most, and where each
+#: Emissions that one settlement records, and that one part of a wide fan-out lays out, at most, where each
 #: has one subscriber: it is written to two streams and makes a job, 20 to 40 microseconds in which the server
 #: does nothing else.
 EMITS_A_PART: Final = 50

@@ -42,23 +42,37 @@ class Watches(Middleware):
 
 def working_with(workshop, linked, middleware):
     worker = workshop.build(linked, threads=2)
-    worker._broker.add_middleware(middleware)
+    for broker in (worker._broker, worker._loop_broker):
+        broker.add_middleware(middleware)
     worker.start()
     return worker
 
 
-def two_steps():
+def two_steps(kind):
+    async def begin(job, ctx):
+        ctx.flow.emit("told")
+
+    async def after(job, ctx):
+        return 1
+
+    ordinary = {"begin": lambda job, ctx: ctx.flow.emit("told"), "after": lambda job, ctx: 1}
+    handlers = {"ordinary": ordinary, "async": {"begin": begin, "after": after}}[kind]
     return flow(
         "two",
         {
-            "begin": Step(lambda job, ctx: ctx.flow.emit("told"), emits=("told",)),
-            "after": Step(lambda job, ctx: 1, on=("told",)),
+            "begin": Step(handlers["begin"], emits=("told",)),
+            "after": Step(handlers["after"], on=("told",)),
         },
     )
 
 
-def test_a_step_that_is_skipped_is_recorded_as_skipped(workshop):
-    linked = two_steps()
+@pytest.fixture(params=["ordinary", "async"])
+def linked(request):
+    """Two steps, of functions of either kind."""
+    return two_steps(request.param)
+
+
+def test_a_step_that_is_skipped_is_recorded_as_skipped(workshop, linked):
     working_with(workshop, linked, Skips())
     run = workshop.run(linked)
     assert (run.status, run.result) == ("completed", None)
@@ -69,8 +83,7 @@ def test_a_step_that_is_skipped_is_recorded_as_skipped(workshop):
     assert workshop.leased() == []
 
 
-def test_a_step_that_is_rejected_has_failed(workshop):
-    linked = two_steps()
+def test_a_step_that_is_rejected_has_failed(workshop, linked):
     working_with(workshop, linked, Rejects())
     run = workshop.run(linked)
     assert (run.status, run.failed_step) == ("failed", "begin")
@@ -80,8 +93,7 @@ def test_a_step_that_is_rejected_has_failed(workshop):
 
 
 @pytest.mark.parametrize("middleware", [Raises(), RaisesAfter()], ids=["before", "after"])
-def test_middleware_that_is_broken_keeps_no_step_from_its_end(workshop, middleware):
-    linked = two_steps()
+def test_middleware_that_is_broken_keeps_no_step_from_its_end(workshop, linked, middleware):
     working_with(workshop, linked, middleware)
     run = workshop.run(linked)
     assert run.status == "completed"
@@ -101,3 +113,14 @@ def test_middleware_sees_what_handlers_raise_and_nothing_is_tried_twice(workshop
     assert run.status == "failed"
     assert watches.seen == [error]
     assert_recorded_once(workshop.events(run.run_id), "only#1")
+
+
+def test_middleware_sees_no_more_of_async_steps_than_that_they_were_begun(workshop):
+    async def handler(job, ctx):
+        raise ValueError("no card")
+
+    watches = Watches()
+    linked = alone(handler)
+    working_with(workshop, linked, watches)
+    assert workshop.run(linked).status == "failed"
+    assert watches.seen == [None]

@@ -157,3 +157,36 @@ def test_a_skip_and_a_failure_need_no_handler():
     assert (name, args[KIND], orjson.loads(args[DATA])) == ("commit", "skipped", {"reason": "why"})
     call = bench.call_of(failure(bench.attempt, bench.env, RuntimeError("gone"), cause="worker lost"))
     assert data_of(call) == {"error": {"type": "RuntimeError", "message": "gone"}, "cause": "worker lost"}
+
+
+@pytest.mark.parametrize("width", [3, 300])
+def test_what_is_emitted_and_set_after_the_handler_has_returned_changes_nothing(width):
+    """A thread that the handler has left behind may go on with the context at any moment."""
+    kept = []
+
+    def handler(job, ctx):
+        kept.append(ctx)
+        for n in range(width):
+            ctx.flow.emit("deaf", n)
+        ctx.state.set("k", 1)
+
+    bench = Bench()
+    settlement = bench.execute(handler)
+    before = bench.call_of(settlement), len(settlement.staged)
+    kept[0].flow.emit("deaf", "late")
+    kept[0].state.set("k", 2)
+    assert (bench.call_of(settlement), len(settlement.staged)) == before
+
+
+def test_a_step_whose_settlement_is_handed_over_refuses_what_comes_later():
+    bench = Bench()
+    context = bench.context
+    bench.attempt.phase = Phase.SETTLING
+    for late in (
+        lambda: context.flow.emit("deaf"),
+        lambda: context.state.set("k", 1),
+        lambda: context.state.incr("k"),
+    ):
+        with pytest.raises(RuntimeError, match="step `a` is over"):
+            late()
+    assert (bench.attempt.emits, bench.attempt.changes, bench.attempt.fault) == ([], [], None)
