@@ -5,68 +5,81 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.compile.plan import Plan
 from engine.events.codec import decode_json, encode_json
-from engine.execution.route import route
+from engine.events.record import Emitted
+from engine.execution.route import emissions, route
 from tests.support.strategies import json_values, plans
 
 paths = st.lists(st.integers(0, 30), min_size=1, max_size=5).map(lambda parts: ".".join(map(str, parts)))
 
+emitted = st.lists(
+    st.builds(Emitted, st.integers(0, 2**42), st.sampled_from(["a", "b.c"]), json_values.map(encode_json)),
+    max_size=8,
+)
+
+queues = st.sets(st.sampled_from(["q0", "q1", "q2", "shared"]))
+
 
 @st.composite
-def emissions(draw):
-    """A plan, one of its steps, and what that step emits."""
+def plans_and_steps(draw) -> tuple[Plan, str]:
+    """A plan, and one of its steps."""
     plan = draw(plans)
-    step = draw(st.sampled_from(sorted(plan.steps)))
-    events = plan.steps[step].emits
-    if not events:
-        return plan, []
-    emit = st.tuples(st.integers(0, 2**42), st.sampled_from(events), json_values.map(encode_json))
-    return plan, draw(st.lists(emit, max_size=8))
+    return plan, draw(st.sampled_from(sorted(plan.steps)))
 
 
-@given(emissions(), paths)
-def test_the_offset_points_at_the_payload_and_the_data_is_json(drawn, path):
-    plan, emits = drawn
-    for (ts_ms, event, payload), it in zip(emits, route(plan, path, emits, served=()), strict=True):
-        assert it.data[it.offset - 1 : -1] == payload
-        assert decode_json(it.data) == {"event": event, "path": it.path, "payload": decode_json(payload)}
+@given(emitted, paths)
+def test_the_offset_points_at_the_payload_and_the_data_is_json(emits, path):
+    for one, it in zip(emits, emissions(path, emits), strict=True):
+        assert it.data[it.offset - 1 : -1] == one.payload
+        assert decode_json(it.data) == {
+            "event": one.event,
+            "path": it.path,
+            "payload": decode_json(one.payload),
+        }
         assert list(decode_json(it.data)) == ["event", "path", "payload"], "the script appends after the last"
-        assert (it.ts, it.event) == (ts_ms, event)
+        assert (it.ts, it.event) == (one.ts, one.event)
 
 
-@given(emissions(), paths)
-def test_no_two_activations_have_one_path(drawn, path):
-    plan, emits = drawn
-    made = [
-        f"{it.path}.{target.place}" for it in route(plan, path, emits, served=()) for target in it.targets
-    ]
+@given(emitted, paths)
+def test_paths_are_numbered_by_what_was_emitted_before(emits, path):
+    found = [it.path for it in emissions(path, emits)]
 
-    assert len(set(made)) == len(made)
-    assert all(one.startswith(f"{path}.") for one in made)
+    assert found == [f"{path}.{number}" for number in range(1, len(emits) + 1)]
+    assert [it.path for it in emissions(path, emits[:-1])] == found[:-1]
 
 
-@given(emissions(), paths, st.sets(st.sampled_from(["q0", "q1", "q2", "shared"])))
-def test_paths_and_targets_depend_on_the_cause_alone(drawn, path, served):
-    plan, emits = drawn
-    found = route(plan, path, emits, served=served)
+@given(plans_and_steps(), queues)
+def test_every_subscriber_is_a_target_once_in_the_order_of_the_plan(drawn, served):
+    plan, step = drawn
+    events = plan.steps[step].emits
+    routing = route(plan, step, events, served=served)
 
-    assert route(plan, path, emits[:-1], served=served) == found[:-1], (
-        "what comes later changes nothing before"
-    )
-    elsewhere = route(plan, path, [(ts_ms + 1, event, b"0") for ts_ms, event, _ in emits], served=())
-    assert [it.path for it in elsewhere] == [it.path for it in found]
-    for one, other in zip(found, elsewhere, strict=True):
-        assert [target[:3] for target in one.targets] == [target[:3] for target in other.targets]
-
-
-@given(emissions(), paths, st.sets(st.sampled_from(["q0", "q1", "q2", "shared"])))
-def test_every_subscriber_gets_it_once_in_the_order_of_the_plan(drawn, path, served):
-    plan, emits = drawn
-    for it in route(plan, path, emits, served=served):
-        assert [target.step for target in it.targets] == [
-            name for name, step in plan.steps.items() if it.event in step.subscribes
+    assert list(routing.targets) == list(events)
+    for event, targets in routing.targets.items():
+        heard = [
+            name for name, it in plan.steps.items() if event in it.subscribes and it.trigger != "collect"
         ]
-        for target in it.targets:
-            step = plan.steps[target.step]
-            assert (target.queue, target.place) == (step.queue, step.index)
-            assert target.takeable == (step.queue in served)
+        assert [target.step for target in targets] == heard
+        for target in targets:
+            it = plan.steps[target.step]
+            assert (target.queue, target.place, target.priority) == (it.queue, it.index, it.priority)
+            assert target.join == (",".join(it.subscribes) if it.trigger == "all" else "")
+            takeable = it.queue in served and it.trigger == "any" and it.concurrency is None
+            assert target.takeable == takeable
+
+
+@given(plans_and_steps())
+def test_collects_are_told_by_their_places_and_each_after_those_before_it(drawn):
+    plan, step = drawn
+    routing = route(plan, step, plan.steps[step].emits, served=())
+    names = [collect.step for collect in routing.collects]
+
+    assert tuple(names) == plan.steps[step].covers
+    told = [*routing.collects, *(target for targets in routing.targets.values() for target in targets)]
+    for it in told:
+        covers = [names[int(place) - 1] for place in it.covers.split(",") if place]
+        arms = [names[int(place) - 1] for place in it.arms.split(",") if place]
+        assert (tuple(covers), tuple(arms)) == (plan.steps[it.step].covers, plan.steps[it.step].arms)
+    for collect in routing.collects:
+        assert all(int(place) > names.index(collect.step) + 1 for place in collect.covers.split(",") if place)
