@@ -14,6 +14,7 @@ from engine.control.start import start
 from engine.store.connection import Store
 from engine.store.index import RunIndex
 
+from .completion import flows_or_files
 from .failure import UsageError
 from .found import pinned_plan
 from .inputs import read_input
@@ -29,7 +30,7 @@ _KEY_CHARS: Final = 256
 
 
 @click.command("run")
-@click.argument("flow", metavar="FLOW")
+@click.argument("flow", metavar="FLOW", shell_complete=flows_or_files)
 @click.option(
     "-i", "pairs", metavar="KEY=VALUE", multiple=True, help="One field of the input; JSON if it parses."
 )

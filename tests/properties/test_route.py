@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from engine.compile.plan import Plan
 from engine.events.codec import decode_json, encode_json
-from engine.events.record import Emitted
+from engine.events.record import Collect, Emitted, Target
 from engine.execution.route import emissions, route
 from tests.support.strategies import json_values, plans
 
@@ -76,7 +76,10 @@ def test_collects_are_told_by_their_places_and_each_after_those_before_it(drawn)
     names = [collect.step for collect in routing.collects]
 
     assert tuple(names) == plan.steps[step].covers
-    told = [*routing.collects, *(target for targets in routing.targets.values() for target in targets)]
+    told: list[Collect | Target] = [
+        *routing.collects,
+        *(target for targets in routing.targets.values() for target in targets),
+    ]
     for it in told:
         covers = [names[int(place) - 1] for place in it.covers.split(",") if place]
         arms = [names[int(place) - 1] for place in it.arms.split(",") if place]
