@@ -14,11 +14,12 @@ from engine.events.types import EMIT
 
 from .connection import Store
 
-#: Entries of the first page, and of the largest one.
-_FIRST_PAGE: Final = 16
-_LARGEST_PAGE: Final = 256
+#: Entries of the first page, and of the largest one: while a page is read the server does nothing else, and
+#: how large its entries are is known only afterwards.
+_FIRST_PAGE: Final = 4
+_LARGEST_PAGE: Final = 64
 
-#: Bytes of a page up to which the next one may be twice as long.
+#: Bytes that a page should have: the next one has as many entries as that would be by this one's average.
 _PAGE_BYTES: Final = 256 * 1024
 
 _PAYLOAD: Final = b'"payload":'
@@ -84,10 +85,7 @@ class Gather:
             if len(entries) < count:
                 return
             after = f"({entries[-1][0].decode()}"
-            if size < _PAGE_BYTES:
-                count = min(_LARGEST_PAGE, count * 2)
-            elif size > 2 * _PAGE_BYTES:
-                count = max(_FIRST_PAGE, count // 2)
+            count = max(1, min(_LARGEST_PAGE, count * 2, _PAGE_BYTES * len(entries) // max(1, size)))
 
     def _range(self, run_id: str, low: str, high: str, count: int) -> list[tuple[bytes, dict[bytes, bytes]]]:
         with self._store.talking() as client:

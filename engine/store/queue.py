@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 
 from .connection import Call
 
-#: Leases in one call of `renew`, at most.
-RENEW_CHUNK: Final = 500
+#: Leases in one call of `renew`, at most: each takes the server about six microseconds.
+RENEW_CHUNK: Final = 200
 
 #: Expired leases that one call of `sweep` takes back, at most.
 SWEEP_LIMIT: Final = 100

@@ -101,7 +101,7 @@ def test_as_many_bytes_as_the_limit_are_read_and_one_more_is_refused(driver, gat
 
 
 def test_large_payloads_are_read_a_few_at_a_time(own_store):
-    """Pages grow only while they are small: what is held besides the result is one of them."""
+    """A page has as many entries as the one before lets expect: what is held besides the result is one of them."""
     own = Driver(own_store, deployed(own_store, {"a": {"emits": ["one"]}}))
     own.start(run_id="r")
     own.commit(own.fetch_one(), emits=[("one", "x" * 100_000)] * 64)
@@ -112,7 +112,7 @@ def test_large_payloads_are_read_a_few_at_a_time(own_store):
         reads = client.info("commandstats")["cmdstat_xrange"]["calls"]
 
     assert [len(item) for item in decode_json(found)] == [100_000] * 64
-    assert reads == 5
+    assert 64 // 3 <= reads <= 64 // 2 + 3
 
 
 def test_many_small_payloads_are_read_in_few_pages(own_store):
@@ -129,7 +129,7 @@ def test_many_small_payloads_are_read_in_few_pages(own_store):
         reads = client.info("commandstats")["cmdstat_xrange"]["calls"]
 
     assert decode_json(found) == list(range(5_000))
-    assert reads <= 5 + 5_002 // 256
+    assert reads <= 5 + 5_002 // 64
 
 
 def test_a_join_is_an_object_by_event_in_order_of_names(driver, gather):
