@@ -101,7 +101,7 @@ def test_as_many_bytes_as_the_limit_are_read_and_one_more_is_refused(driver, gat
 
 
 def test_large_payloads_are_read_a_few_at_a_time(own_store):
-    """A page has as many entries as the one before lets expect: what is held besides the result is one of them."""
+    """A page is as long as the one before lets expect: what is held besides the result is one of them."""
     own = Driver(own_store, deployed(own_store, {"a": {"emits": ["one"]}}))
     own.start(run_id="r")
     own.commit(own.fetch_one(), emits=[("one", "x" * 100_000)] * 64)
