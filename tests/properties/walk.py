@@ -1,0 +1,64 @@
+"""`python -m tests.properties.walk --steps 10000`: the state machine for as long as one likes."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from engine.embedded.server import EmbeddedServer
+from tests.properties.machine import COUNTS, Machine
+
+#: Steps of one example.
+STEPS_AN_EXAMPLE = 50
+
+
+def walk(url: str, *, examples: int, number: int | None = None, is_quick: bool = False) -> None:
+    """Let the machine run through some examples; the same ones for the same number."""
+
+    def begin() -> Machine:
+        return Machine(url)
+
+    factory: Any = begin if number is None else seed(number)(begin)
+    run_state_machine_as_test(
+        factory,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=STEPS_AN_EXAMPLE,
+            deadline=None,
+            report_multiple_bugs=False,
+            phases=[Phase.generate] if is_quick else list(Phase),
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def main() -> None:
+    """Walk, and say what happened."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=10_000, help="how many, at least")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
+    parser.add_argument("--quick", action="store_true", help="tell a finding as it was found")
+    chosen = parser.parse_args()
+    print(f"seed {chosen.seed}")
+    with (
+        tempfile.TemporaryDirectory(prefix="flowengine-walk-") as folder,
+        EmbeddedServer(Path(folder)) as server,
+    ):
+        number = chosen.seed
+        while COUNTS["steps"] < chosen.steps:
+            examples = 1 + (chosen.steps - COUNTS["steps"]) // STEPS_AN_EXAMPLE
+            walk(server.url, examples=examples, number=number, is_quick=chosen.quick)
+            number += 1
+    print(f"{COUNTS['steps']:,} steps without a finding, seed {chosen.seed}")
+    for what, count in sorted(COUNTS.items()):
+        print(f"{count:8,} {what}")
+
+
+if __name__ == "__main__":
+    main()
