@@ -113,9 +113,10 @@ def test_a_lost_reply_to_a_release_gives_the_job_back_once(shop, proxy, open_sto
 
 
 def test_replies_lost_again_and_again_under_load_lose_nothing(shop, proxy, open_store):
+    # Fetcher and committer may lose every try until their pauses are long: no lease must end meanwhile.
     three = chain()
     ids = shop.start_many(three, 200)
-    shop.work(three, store=open_store(proxy.url), threads=8, lease_ms=3_000)
+    shop.work(three, store=open_store(proxy.url), threads=8, lease_ms=600_000)
     for number, name in enumerate(("commit", "fetch") * 10, 1):
         proxy.lose(name)
         wait_until(partial(is_over_or_has_lost, shop, proxy, number))

@@ -16,8 +16,8 @@ MOST_COMMANDS = 1_500
 
 #: Commands that may take longer because the machine has something else to do just then, and how often to
 #: try. A script that is slow by itself is so hundreds of times, or executes many commands.
-BY_CHANCE = 5
-TRIES = 4
+BY_CHANCE = 40
+TRIES = 3
 
 
 def squares():
