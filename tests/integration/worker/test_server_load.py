@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import statistics
+from collections import Counter, defaultdict
 
 import pytest
 
@@ -11,13 +12,11 @@ from tests.support.worker import Step, flow
 #: Longest that a command may take, in microseconds.
 LONGEST_US = 5_000
 
+#: Commands that take less are not looked at, in microseconds.
+SHORTEST_US = 300
+
 #: Commands that one script may execute. Each takes the server a few microseconds.
 MOST_COMMANDS = 1_500
-
-#: Commands that may take longer because the machine has something else to do just then, and how often to
-#: try. A script that is slow by itself is so hundreds of times, or executes many commands.
-BY_CHANCE = 40
-TRIES = 3
 
 
 def squares():
@@ -73,20 +72,26 @@ def slow_log(workshop):
         client.slowlog_reset()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(120)
 def test_no_command_of_a_fan_out_of_10_000_holds_the_server_up(workshop, slow_log):
+    """By the middle of what each takes: single ones take longer when the machine has other things to do.
+
+    What a script does once in a while shows in the commands that it executes.
+    """
     fan = squares()
     workshop.work(fan, threads=4)
-    exact = [10_000, sum(n**2 for n in range(10_000))]
-    slow = []
-    for _ in range(TRIES):
-        slow_log.keep(LONGEST_US, entries=1_000)
-        run = workshop.run(fan, 10_000, timeout_s=100)
-        assert run.result == {"gather": exact, "gather_too": [10_000, sum(range(10_000))]}
-        slow.append(slow_log.entries())
-        if len(slow[-1]) <= BY_CHANCE:
-            return
-    raise AssertionError(f"each time some commands took more than {LONGEST_US} us: {slow}")
+    slow_log.keep(SHORTEST_US, entries=200_000)
+    run = workshop.run(fan, 10_000, timeout_s=100)
+    assert run.result == {
+        "gather": [10_000, sum(n**2 for n in range(10_000))],
+        "gather_too": [10_000, sum(range(10_000))],
+    }
+    taken = defaultdict(list)
+    for name, duration_us in slow_log.entries():
+        taken[name].append(duration_us)
+    assert {"unfold", "fetch"} <= set(taken)
+    usual = {name: statistics.median(durations) for name, durations in taken.items() if len(durations) > 20}
+    assert {name: taken_us for name, taken_us in usual.items() if taken_us > LONGEST_US} == {}
 
 
 def test_no_script_of_a_fan_out_executes_more_commands_than_the_server_can_do_at_a_time(workshop, slow_log):
