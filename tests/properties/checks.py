@@ -19,6 +19,7 @@ def check(world: World) -> None:
     for run_id, run in world.runs.items():
         check_run(world, run_id, run)
     check_jobs(world)
+    check_fan_outs(world)
     check_queues(world)
 
 
@@ -47,19 +48,29 @@ def check_event(event: Event, entry: Entry) -> None:
 
 def check_jobs(world: World) -> None:
     """Each open activation of a running run has its job, in the state that the model says."""
-    names = ("state", "token", "last", "attempt", "losses", "path", "event", "queue")
+    names = ("state", "token", "last", "attempt", "losses", "path", "event", "queue", "events")
     wanted: dict[str, list[str]] = {}
     for run_id, run in world.runs.items():
         for due in run.open("waiting", "delayed", "leased") if run.status == "running" else ():
             state = {"waiting": "wait", "leased": "active"}.get(due.state, due.state)
             told = (state, due.token, due.last, due.attempt, due.losses, due.path, due.event)
-            wanted[f"{run_id}/{due.step_id}"] = [*map(str, told), run.plan.steps[due.step].queue]
+            lines = [str(due.lines)] if due.state == "leased" else []
+            wanted[f"{run_id}/{due.step_id}"] = [*map(str, told), run.plan.steps[due.step].queue, *lines]
     with world.store.talking() as client:
         pipeline = client.pipeline(transaction=False)
         for job_id in wanted:
             pipeline.hmget(f"{world.store.keys.prefix}:job:{job_id}", names)
         for (job_id, fields), found in zip(wanted.items(), pipeline.execute(), strict=True):
-            assert [(raw or b"").decode() for raw in found] == fields, job_id
+            assert [(raw or b"").decode() for raw in found][: len(fields)] == fields, job_id
+
+
+def check_fan_outs(world: World) -> None:
+    """What is staged and settled is known to all keepers, and stays until it is laid out."""
+    prefix = world.store.keys.prefix
+    ids = {f"{run_id}/{due.step_id}" for run_id, due in world.fan_outs()}
+    with world.store.talking() as client:
+        assert {job_id.decode() for job_id in client.smembers(f"{prefix}:unfolding")} == ids
+        assert all(client.pttl(f"{prefix}:stage:{job_id}") == -1 for job_id in ids)
 
 
 def check_queues(world: World) -> None:

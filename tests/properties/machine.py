@@ -39,7 +39,7 @@ numbers = st.integers(0, 999)
 flags = st.booleans()
 rooms = st.builds(Room, st.integers(0, 5), st.integers(0, 5), st.integers(0, 5))
 #: Places in the list of events that a step may emit.
-emits_places = st.lists(st.integers(0, 1), max_size=4)
+emits_places = st.lists(st.integers(0, 1), min_size=1, max_size=5)
 
 
 #: What happens aside from the work happens not twice in a row, so that work goes on.
@@ -128,13 +128,11 @@ class Machine(RuleBasedStateMachine):
         self.world.commit(held, emits, is_taking=True, is_lost=True)
 
     @needs(Moves.has_work)
-    @rule(number=numbers, again=flags)
-    def skip(self, number: int, again: bool) -> None:
-        """A step is skipped."""
+    @rule(number=numbers, is_skipped=flags, again=flags)
+    def commit_nothing(self, number: int, is_skipped: bool, again: bool) -> None:
+        """A step emits nothing, or is skipped."""
         self.was_aside = False
-        held = self.hand(number)
-        held.staged.clear()
-        self.world.commit(held, is_skipped=True, again=again)
+        self.world.commit(self.hand(number), is_skipped=is_skipped, again=again)
 
     @rule(seed=st.integers(0, 2**32 - 1), rounds=st.integers(1, 3))
     def work(self, seed: int, rounds: int) -> None:
@@ -181,9 +179,11 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.may_fail and self.world.has_work())
     @rule(number=numbers, lines=st.integers(0, 2), again=flags)
     def fail(self, number: int, lines: int, again: bool) -> None:
-        """A step fails."""
+        """A step fails, if possible while others of its run are at work."""
         self.was_aside = False
-        self.world.fail(self.hand(number), lines=lines, again=again)
+        held, runs = self.hand(number), Counter(it.job.run_id for it in self.world.mine())
+        crowd = [it for it in self.world.mine() if runs[it.job.run_id] > 1]
+        self.world.fail(pick(crowd, number) if crowd else held, lines=lines, again=again)
 
     @needs(Moves.has_work)
     @rule(number=numbers, lines=st.integers(0, 3), overlap=st.integers(0, 2), again=flags)
@@ -325,8 +325,9 @@ class Machine(RuleBasedStateMachine):
             if world.refusal(held) is None and chance.random() < 0.6:
                 self.do(held, chance)
         for run_id, due in world.fan_outs():
-            limit = chance.choice((1, 2, 3, EMITS_A_PART))
-            world.unfold(world.workers[0], run_id, due, limit=limit, limit_bytes=1 << 20, again=False)
+            if chance.random() < 0.5:
+                limit = chance.choice((1, 1, 2, EMITS_A_PART))
+                world.unfold(world.workers[0], run_id, due, limit=limit, limit_bytes=1 << 20, again=False)
         if chance.random() < 0.2 or not world.mine():
             world.tick(dead=[held for held in world.hands if chance.random() < 0.2])
 
@@ -342,14 +343,15 @@ class Machine(RuleBasedStateMachine):
             case 1:
                 self.world.report(held, chance.randint(0, 2), overlap=1, again=False)
             case 2:
-                held.staged.clear()
                 self.world.commit(held, is_skipped=True)
-            case 3 if places:
+            case 3 if self.may_fail:
+                self.world.fail(held)
+            case 4 | 5 | 6 if places:
                 if emits := self.emits_of(held, places):
                     self.world.stage(held, emits, overlap=0, again=False)
                 self.world.commit(held)
             case _:
-                self.world.commit(held, self.emits_of(held, places), is_taking=chance.random() < 0.3)
+                self.world.commit(held, self.emits_of(held, places), is_taking=chance.random() < 0.6)
 
 
 def what_happened(run: ModelRun) -> Counter[str]:

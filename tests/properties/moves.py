@@ -87,7 +87,7 @@ class Moves(World):
         """Settle what a worker holds as completed or skipped; what it has staged goes with it."""
         worker, job, run = held.worker, held.job, self.runs[held.job.run_id]
         worker.plan = run.plan
-        staged, token = tuple(held.staged), worker.token() if is_taking else ""
+        staged, token = () if is_skipped else tuple(held.staged), worker.token() if is_taking else ""
         emits = () if staged else emits
         result = [job.run_id, job.step_id]
         call = worker.commit_call(
@@ -101,8 +101,9 @@ class Moves(World):
             kind="skipped" if is_skipped else "completed",
             take=token,
         )
-        if staged:
-            self.refused_for_its_stage(call, len(staged))
+        if again:
+            self.refused_for_a_gap(held, call)
+        self.refused_for_its_stage(call, have=len(held.staged))
         answer = self.send(call)
         assert answer.word == "OK", answer
         self.settled(held, emits or staged)
@@ -119,10 +120,18 @@ class Moves(World):
         if again:
             assert self.repeat(call) == (self.refusal(held), answer.rest)
 
-    def refused_for_its_stage(self, call: Call, staged: int) -> None:
-        """A commit of more than is staged settles nothing."""
+    def refused_for_a_gap(self, held: Held, call: Call) -> None:
+        """A settlement after events that the store does not have yet settles nothing."""
         name, args = call
-        assert self.repeat((name, (*args[:18], staged + 1, *args[19:]))) == ("UNSTAGED", [staged])
+        assert self.repeat((name, (*args[:7], held.acked + 1, *args[8:]))) == ("GAP", [held.acked])
+
+    def refused_for_its_stage(self, call: Call, *, have: int) -> None:
+        """A commit of more than this attempt has staged settles nothing, whoever has staged what there is."""
+        name, args = call
+        with self.store.talking() as client:
+            there = client.llen(f"{self.store.keys.prefix}:stage:{args[0]}/{args[1]}") // 3
+        for wanted in {there, have + 1 if have else 0} - {0, have}:
+            assert self.repeat((name, (*args[:18], wanted, *args[19:]))) == ("UNSTAGED", [have])
 
     def settled(self, held: Held, emits: Emits) -> None:
         """A worker is done with a job, which has emitted this."""
@@ -177,6 +186,8 @@ class Moves(World):
         call = held.worker.fail_call(
             held.job, message=message, events=logged(*"oh!"[:lines]), first=held.acked
         )
+        if again:
+            self.refused_for_a_gap(held, call)
         assert self.send(call).word == "OK"
         self.settled(held, ())
         self.runs[held.job.run_id].fail(held.job.step_id, message=message, lines=lines)
@@ -348,10 +359,23 @@ class Moves(World):
         name, args = call
         answer = self.repeat(call)
         self.counts["late copies"] += 1
-        if name in ("commit", "fail", "release", "report", "stage"):
-            due = self.runs[args[0]].due[args[1]]
-            word = self.runs[args[0]].refusal(args[1], args[5])
-            assert answer.word == (word or "OK"), f"{call}: {answer}, {due}"
+        if name == "fetch":
+            assert [it[0].decode() for it in answer.rest[1:]] == self.given_by(f"{args[0]}.{args[1]}")
+        if name not in ("commit", "fail", "release", "report", "stage"):
+            return
+        run = self.runs[args[0]]
+        word = run.refusal(args[1], args[5]) or "OK"
+        assert answer.word == word, f"{call}: {answer}, {run.due[args[1]]}"
+        if name == "commit" and word == "SETTLED":
+            assert [it[0].decode() for it in answer.rest] == self.given_by(args[13])
+        if name == "stage" and word == "OK":
+            held = next(it for it in self.mine() if it.job.head == list(args[:7]))
+            assert answer.rest == [len(held.staged)]
+
+    def given_by(self, token: str) -> list[str]:
+        """The jobs that are still in the hands of whoever got them under a token, as it got them."""
+        mine = {f"{run_id}/{due.step_id}" for run_id, _, due in self.leased() if due.token == token}
+        return [job_id for job_id, given in self.given if given == token and job_id in mine]
 
     def redeploy(self, limit: int | None) -> None:
         """Put another version of the flow in force, with other limits, unless it was in force before."""

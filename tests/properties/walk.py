@@ -31,6 +31,8 @@ def walk(url: str, *, examples: int, number: int | None = None, is_quick: bool =
             max_examples=examples,
             stateful_step_count=STEPS_AN_EXAMPLE,
             deadline=None,
+            # What was found before must not make a difference to what a seed does.
+            database=None if number is not None else settings().database,
             report_multiple_bugs=False,
             phases=[Phase.generate] if is_quick else list(Phase),
             suppress_health_check=list(HealthCheck),

@@ -106,6 +106,7 @@ class World:
         keys: The run that each once-key has started.
         swept_at_ms: When somebody has swept last.
         grace_until_ms: When leases may end again.
+        given: Every job with each token that it was handed out under, in their order.
         counts: How often what has happened.
     """
 
@@ -124,7 +125,7 @@ class World:
         self.gather = Gather(store)
         self.places: Iterator[int] = itertools.count(1)
         self._names: Iterator[int] = itertools.count()
-        self._given: set[tuple[str, str]] = set()
+        self.given: dict[tuple[str, str], None] = {}
         assert deploy(store, plan, source="", mode="serve").outcome == "new"
         half = frozenset(sorted(plan.queues)[::2])
         self.workers = [self.new_worker(loop) for loop in (frozenset[str](), half, frozenset[str]())]
@@ -222,8 +223,8 @@ class World:
         """A worker has a job in hand, as the model says it is, unless the answer was lost for good."""
         run, due = self.runs[job.run_id], self.due(job)
         assert job.token.rpartition(".")[0] == worker.name
-        assert (job.id, job.token) not in self._given, "no job has one token twice"
-        self._given.add((job.id, job.token))
+        assert (job.id, job.token) not in self.given, "no job has one token twice"
+        self.given[job.id, job.token] = None
         assert (job.token, job.attempt, job.losses) == (due.token, due.attempt, due.losses)
         assert (job.path, job.event, job.queue) == (due.path, due.event, run.plan.steps[due.step].queue)
         assert (job.flow, job.version) == (run.plan.flow, run.plan.version)

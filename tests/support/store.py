@@ -10,6 +10,7 @@ from engine.compile.plan import Plan
 from engine.compile.planner import plan_of
 from engine.control.deploy import deploy
 from engine.control.start import start
+from engine.declare.declaration import FlowDeclaration
 from engine.declare.parse import parse
 from engine.declare.read_yaml import read_yaml
 from engine.events.codec import encode_json
@@ -37,15 +38,20 @@ CHAIN: Mapping[str, Any] = {
 }
 
 
-def plan_from(steps: Mapping[str, Any], *, flow: str = "f", **rest: Any) -> Plan:
-    """The real planner's plan of a flow; a step that subscribes to nothing is the entry."""
+def declared(steps: Mapping[str, Any], *, flow: str = "f", **rest: Any) -> FlowDeclaration:
+    """A flow as it is read from a file; a step that subscribes to nothing is the entry."""
     filled = {
         name: {"handler": f"handlers:{name}", **({} if "subscribes" in step else {"role": "entry"}), **step}
         for name, step in steps.items()
     }
     document = read_yaml("f.yaml", json.dumps({"flow": flow, "steps": filled, **rest})).document
     assert document is not None
-    return plan_of(parse(document))
+    return parse(document)
+
+
+def plan_from(steps: Mapping[str, Any], *, flow: str = "f", **rest: Any) -> Plan:
+    """The real planner's plan of a flow."""
+    return plan_of(declared(steps, flow=flow, **rest))
 
 
 def deployed(store: Store, steps: Mapping[str, Any], *, flow: str = "f", **rest: Any) -> Plan:
