@@ -184,6 +184,7 @@ class Machine(RuleBasedStateMachine):
         held, runs = self.hand(number), Counter(it.job.run_id for it in self.world.mine())
         crowd = [it for it in self.world.mine() if runs[it.job.run_id] > 1]
         self.world.fail(pick(crowd, number) if crowd else held, lines=lines, again=again)
+        self.world.renew(self.world.hands)
 
     @needs(Moves.has_work)
     @rule(number=numbers, lines=st.integers(0, 3), overlap=st.integers(0, 2), again=flags)
@@ -231,13 +232,13 @@ class Machine(RuleBasedStateMachine):
         assert contents(self.world.store) == before
 
     @needs(Moves.has_work)
-    @rule(number=numbers, is_whole=flags)
-    def lose(self, number: int, is_whole: bool) -> None:
+    @rule(number=numbers, is_whole=flags, limit=st.sampled_from([1, 100]))
+    def lose(self, number: int, is_whole: bool, limit: int) -> None:
         """A worker is frozen for longer than its leases, or one of its threads is."""
         self.was_aside = False
         held = self.hand(number)
         dead = [it for it in self.world.mine() if it.worker is held.worker] if is_whole else [held]
-        self.world.lose(dead)
+        self.world.lose(dead, limit=limit)
 
     @aside
     @rule(number=numbers, what=st.sampled_from(["with a marker", "with jobs", "forgotten"]))

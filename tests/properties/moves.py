@@ -106,7 +106,6 @@ class Moves(World):
         self.refused_for_its_stage(call, have=len(held.staged))
         answer = self.send(call)
         assert answer.word == "OK", answer
-        self.settled(held, emits or staged)
         run.commit(
             job.step_id,
             emits=emits,
@@ -116,6 +115,7 @@ class Moves(World):
             result=result,
             is_skipped=is_skipped,
         )
+        self.settled(held, emits or staged)
         self.came_along(worker, answer, token, is_lost=is_lost)
         if again:
             assert self.repeat(call) == (self.refusal(held), answer.rest)
@@ -128,14 +128,19 @@ class Moves(World):
     def refused_for_its_stage(self, call: Call, *, have: int) -> None:
         """A commit of more than this attempt has staged settles nothing, whoever has staged what there is."""
         name, args = call
-        with self.store.talking() as client:
-            there = client.llen(f"{self.store.keys.prefix}:stage:{args[0]}/{args[1]}") // 3
+        there = self.staged_by_anybody(f"{args[0]}/{args[1]}")
         for wanted in {there, have + 1 if have else 0} - {0, have}:
             assert self.repeat((name, (*args[:18], wanted, *args[19:]))) == ("UNSTAGED", [have])
 
+    def staged_by_anybody(self, job_id: str) -> int:
+        """How many emissions are staged for a job."""
+        with self.store.talking() as client:
+            return int(client.llen(f"{self.store.keys.prefix}:stage:{job_id}")) // 3
+
     def settled(self, held: Held, emits: Emits) -> None:
-        """A worker is done with a job, which has emitted this."""
+        """A worker is done with a job, which has emitted this; nothing else stays staged."""
         due = self.due(held.job)
+        assert self.staged_by_anybody(held.job.id) == (len(due.staged) if due.state == "unfolding" else 0)
         self.emitted[held.job.run_id][due.step, due.path] = emits
         self.hands.remove(held)
 
@@ -148,6 +153,9 @@ class Moves(World):
         call = held.worker.stage_call(held.job, [*held.staged[first:], *emits], first=first)
         held.staged += emits
         assert self.send(call, again=again) == ("OK", [len(held.staged)])
+        if first:
+            old = held.worker.stage_call(held.job, held.staged[:first])
+            assert self.repeat(old) == ("OK", [len(held.staged)])
 
     def unfold(
         self, worker: Worker, run_id: str, due: Due, *, limit: int, limit_bytes: int, again: bool
@@ -155,6 +163,7 @@ class Moves(World):
         """Lay out a part of a wide fan-out."""
         run, total = self.runs[run_id], len(due.staged)
         worker.plan = run.plan
+        most = due.laid + (1 if limit_bytes == 1 else limit)
         name, args = worker.unfold_call(run_id, due.step_id, due.laid)
         call = (name, (*args[:5], limit, limit_bytes, *args[7:]))
         answer = self.send(call)
@@ -162,13 +171,12 @@ class Moves(World):
             assert answer.word == "ENDED"
             due.state = "dropped"
         elif answer.word == "MORE":
-            assert answer.rest[0] < total
-            assert answer.rest[0] <= due.laid + limit
+            assert answer.rest[0] == most < total
             run.unfold(due.step_id, answer.rest[0])
             self.counts["parts of fan-outs"] += 1
         else:
             assert answer.word == "DONE"
-            assert total <= due.laid + limit
+            assert total <= most
             run.unfold(due.step_id, total)
             self.counts["fan-outs"] += 1
         if again:
@@ -189,8 +197,8 @@ class Moves(World):
         if again:
             self.refused_for_a_gap(held, call)
         assert self.send(call).word == "OK"
-        self.settled(held, ())
         self.runs[held.job.run_id].fail(held.job.step_id, message=message, lines=lines)
+        self.settled(held, ())
         self.counts["failures"] += 1
         if again:
             assert self.repeat(call).word == self.refusal(held)
@@ -300,19 +308,19 @@ class Moves(World):
         log = self.workers[0].log(run_id)
         return next(it.id for it in reversed(log) if (it.type, it.step_id) == ("step.lost", due.step_id))
 
-    def tick(self, *, dead: Collection[Held] = ()) -> None:
+    def tick(self, *, dead: Collection[Held] = (), limit: int = 100) -> None:
         """Time passes for keepers: they renew what living workers hold, promote and sweep."""
         self.clock.pass_by(TICK_MS)
         living = [held for held in self.hands if held not in dead]
         self.renew(living)
         self.promote()
-        self.sweep(self.workers[0])
+        self.sweep(self.workers[0], limit=limit)
 
-    def lose(self, dead: Collection[Held]) -> None:
+    def lose(self, dead: Collection[Held], *, limit: int) -> None:
         """Workers die or are frozen with jobs in their hands, until those have been taken from them."""
         # Leases that nobody knows of end as well; the first look after a pause may give everybody time.
-        for _ in range(6):
-            self.tick(dead=dead)
+        for _ in range(6 + len(self.leased())):
+            self.tick(dead=dead, limit=limit)
             if all(self.refusal(held) for held in dead):
                 return
         raise AssertionError(f"the leases of {dead} do not end")
@@ -359,7 +367,7 @@ class Moves(World):
         name, args = call
         answer = self.repeat(call)
         self.counts["late copies"] += 1
-        if name == "fetch":
+        if name == "fetch" and answer.word == "OK":
             assert [it[0].decode() for it in answer.rest[1:]] == self.given_by(f"{args[0]}.{args[1]}")
         if name not in ("commit", "fail", "release", "report", "stage"):
             return

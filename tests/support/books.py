@@ -242,8 +242,20 @@ def _jobs(store: Store, names: list[str]) -> dict[str, _Job]:
         }
 
 
-def contents(store: Store) -> dict[str, bytes]:
+def contents(store: Store) -> dict[str, Any]:
     """Every key under the prefix with what is in it, to see whether a call has changed anything."""
     names = keys_of(store)
     with store.talking() as client:
-        return {name: client.dump(name) for name in names}
+        pipeline = client.pipeline(transaction=False)
+        for name in names:
+            pipeline.type(name)
+        kinds = pipeline.execute()
+        for name, kind in zip(names, kinds, strict=True):
+            # The server may move the members of these at any time, and a dump has them in their order.
+            if kind == b"hash":
+                pipeline.hgetall(name)
+            elif kind == b"set":
+                pipeline.smembers(name)
+            else:
+                pipeline.dump(name)
+        return dict(zip(names, pipeline.execute(), strict=True))
