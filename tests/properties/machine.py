@@ -20,6 +20,7 @@ from tests.properties.moves import MANY, Moves
 from tests.properties.world import Held, Wire
 from tests.support.books import contents, keys_of
 from tests.support.model import Emits, ModelRun
+from tests.support.store import add, drop, set_to
 from tests.support.strategies import plans
 
 T = TypeVar("T")
@@ -41,6 +42,8 @@ rooms = st.builds(Room, st.integers(0, 5), st.integers(0, 5), st.integers(0, 5))
 #: Places in the list of events that a step may emit.
 emits_places = st.lists(st.integers(0, 1), min_size=1, max_size=5)
 
+#: What a step may do to the state of its run: some of these in a row.
+CHANGES = [add("n", 1), set_to("n", 10), add("n", 2), drop("n"), add("m", 3)]
 
 #: What happens aside from the work happens not twice in a row, so that work goes on.
 aside = precondition(lambda self: not self.was_aside)
@@ -48,7 +51,7 @@ aside = precondition(lambda self: not self.was_aside)
 
 def needs(what: Callable[[Moves], Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """A rule that makes sense only where there is something."""
-    return precondition(lambda self: hasattr(self, "world") and bool(what(self.world)))
+    return precondition(lambda self: bool(what(self.world)))
 
 
 def pick(items: Sequence[T], number: int) -> T:
@@ -115,8 +118,8 @@ class Machine(RuleBasedStateMachine):
         """A step completes."""
         self.was_aside = False
         held = self.hand(number)
-        emits = self.emits_of(held, places)
-        self.world.commit(held, emits, lines=size, added=size, is_taking=is_taking, again=again)
+        emits, changes = self.emits_of(held, places), CHANGES[number % 4 :][:size]
+        self.world.commit(held, emits, lines=size, changes=changes, is_taking=is_taking, again=again)
 
     @needs(Moves.has_work)
     @rule(number=numbers, places=emits_places)
@@ -361,9 +364,11 @@ def what_happened(run: ModelRun) -> Counter[str]:
     found["runs"] += 1
     found["joins left half full"] += run.is_at_rest and run.status == "failed"
     found["collects skipped"] += len(run.skipped)
+    fired = {due.step for due in run.due.values() if due.step in run.plan.collects}
     for due in run.due.values():
-        trigger = run.plan.steps[due.step].trigger
-        found["joins fired"] += trigger == "all"
-        found["collects fired"] += trigger == "collect"
-        found["collects of nothing"] += trigger == "collect" and due.input == []
+        found["joins fired"] += run.plan.steps[due.step].trigger == "all"
+        if due.step in fired:
+            found["collects fired"] += 1
+            found["collects fired behind another"] += bool(fired & run.meaning.before[due.step])
+            found["collects of nothing"] += due.input == []
     return found

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from engine.control.deploy import deploy
+from engine.events.codec import decode_json
+from engine.events.record import Change
 from engine.store import ledger, queue
 from engine.store.connection import Call
 from engine.store.queue import Room, leased_job
@@ -78,7 +79,7 @@ class Moves(World):
         emits: Emits = (),
         *,
         lines: int = 0,
-        added: int = 0,
+        changes: Sequence[Change] = (),
         is_skipped: bool = False,
         is_taking: bool = False,
         is_lost: bool = False,
@@ -94,7 +95,7 @@ class Moves(World):
             job,
             emits=emits,
             staged=len(staged),
-            changes=[add("n", added)] if added else [],
+            changes=changes,
             events=logged(*(f"{job.token} {k}" for k in range(lines))),
             first=held.acked,
             result=result,
@@ -111,7 +112,7 @@ class Moves(World):
             emits=emits,
             staged=staged,
             lines=lines,
-            added=added,
+            changes=[decode_json(change.data) for change in changes],
             result=result,
             is_skipped=is_skipped,
         )
@@ -236,8 +237,9 @@ class Moves(World):
             assert self.workers[0].renew(*(it.job for it in held)) == words
 
     def promote(self) -> None:
-        """Move what has fallen due; answers what is next, and the fan-outs on their way."""
-        next_ms, *fan_outs = self.store.call(*unpacked(queue.promote(limit=queue.PROMOTE_LIMIT)))
+        """Move what has fallen due; a keeper is told what is next, and of fan-outs on their way."""
+        name, args = queue.promote(limit=queue.PROMOTE_LIMIT)
+        next_ms, *fan_outs = self.store.call(name, *args)
         for run in self.runs.values():
             run.promote(self.clock.now_ms)
         delayed = [due.until_ms for run in self.runs.values() for due in run.open("delayed")]
@@ -410,8 +412,3 @@ class Moves(World):
             self.fetch(self.workers[0], Room(9, 9, 9))
         kinds = re.compile(rf"{self.store.keys.prefix}:(job:.*|queue:.*:(wait|active|delayed))")
         assert [key for key in keys_of(self.store) if kinds.fullmatch(key)] == []
-
-
-def unpacked(call: Call) -> tuple[Any, ...]:
-    """A call as the store takes it."""
-    return (call[0], *call[1])

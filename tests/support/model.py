@@ -141,7 +141,7 @@ class ModelRun:
     heard: dict[str, dict[str, Any]] = field(default_factory=dict)
     skipped: set[str] = field(default_factory=set)
     results: dict[str, Any] = field(default_factory=dict)
-    values: dict[str, int] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
     has_failed: bool = False
 
@@ -233,16 +233,16 @@ class ModelRun:
         emits: Emits = (),
         staged: Emits = (),
         lines: int = 0,
-        added: int = 0,
+        changes: Sequence[Mapping[str, Any]] = (),
         result: Any = None,
         is_skipped: bool = False,
     ) -> None:
         """Settled as completed or skipped."""
         due = self.due[step_id]
         self.report(step_id, lines)
-        if added:
-            self.values["n"] = self.values.get("n", 0) + added
-            self._record("state", due, op="incr", key="n", by=added)
+        for change in changes:
+            self._change(change)
+            self._record("state", due, **change)
         for number, (event, payload) in enumerate(emits, start=1):
             self._emit(due, event, payload, number)
         is_wide = bool(staged) and self.status == "running"
@@ -281,6 +281,15 @@ class ModelRun:
         else:
             self._record("step.failed", due)
         self._end_if_nothing_is_left()
+
+    def _change(self, change: Mapping[str, Any]) -> None:
+        match change:
+            case {"op": "set", "key": key, "value": value}:
+                self.values[key] = value
+            case {"op": "incr", "key": key, "by": by}:
+                self.values[key] = self.values.get(key, 0) + by
+            case {"op": "delete", "key": key}:
+                self.values.pop(key, None)
 
     def _record(self, kind: str, due: Due | None, **data: Any) -> None:
         step_id, attempt = (due.step_id, due.attempt) if due else (None, None)
