@@ -72,14 +72,19 @@ class Machine(RuleBasedStateMachine):
         end=st.integers(0, 2**32 - 1),
         may_fail=st.sampled_from([False, False, True]),
         may_be_wide=st.sampled_from([False] * 19 + [True]),
+        is_limited_later=st.sampled_from([False, False, True]),
     )
-    def begin(self, plan: Plan, end: int, may_fail: bool, may_be_wide: bool) -> None:
-        """A store that nobody has used."""
+    def begin(
+        self, *, plan: Plan, end: int, may_fail: bool, may_be_wide: bool, is_limited_later: bool
+    ) -> None:
+        """A store that nobody has used, and a run, whose version may be an old one soon."""
         self.world = Moves(Wire(self.url, prefix=f"m{next(_prefixes)}"), plan)
         self.end = random.Random(end)
         self.may_fail = may_fail
         self.may_be_wide = may_be_wide
         self.world.start(key=None)
+        if is_limited_later:
+            self.world.redeploy(1)
 
     def emits_of(self, held: Held, places: Sequence[int]) -> Emits:
         """What a step emits."""
@@ -197,12 +202,19 @@ class Machine(RuleBasedStateMachine):
         self.world.report(self.hand(number), lines, overlap=overlap, again=again)
 
     @needs(Moves.has_work)
-    @rule(number=numbers, delay_ms=st.sampled_from([0, 0, 30_011]), is_told=flags, again=flags)
-    def release(self, number: int, delay_ms: int, is_told: bool, again: bool) -> None:
-        """A job is given back."""
+    @rule(
+        number=numbers,
+        delays=st.lists(st.sampled_from([0, 701, 30_011]), min_size=1, max_size=3),
+        is_told=flags,
+        again=flags,
+    )
+    def release(self, number: int, delays: list[int], is_told: bool, again: bool) -> None:
+        """Jobs of a queue are given back, at once or for later."""
         self.was_aside = False
         held = self.hand(number)
-        self.world.release(held, delay_ms=delay_ms, is_told=is_told, again=again)
+        others = [it for it in self.world.mine() if it is not held and it.job.queue == held.job.queue]
+        for it, delay_ms in zip([held, *others], delays, strict=False):
+            self.world.release(it, delay_ms=delay_ms, is_told=is_told, again=again)
 
     # What time does.
 

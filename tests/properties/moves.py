@@ -12,10 +12,10 @@ from engine.store import ledger, queue
 from engine.store.connection import Call
 from engine.store.queue import Room, leased_job
 from tests.properties.checks import check_choice, wait_lists
-from tests.properties.world import Held, Worker, World
+from tests.properties.world import Held, World
 from tests.support.books import keys_of
 from tests.support.model import Due, Emits, ModelRun
-from tests.support.store import LEASE_MS, add, logged
+from tests.support.store import LEASE_MS, Driver, add, logged
 from tests.support.strategies import with_limits
 
 #: Losses after which a job is failed by whoever sweeps.
@@ -46,32 +46,33 @@ class Moves(World):
         assert self.repeat(self.store.sent[-1]) == ("DUP", [(known or run_id).encode()])
 
     def fetch(
-        self, worker: Worker, room: Room, *, again: bool = False, is_lost: bool = False, wakes: bool = False
+        self, worker: Driver, room: Room, *, again: bool = False, is_lost: bool = False, wakes: bool = False
     ) -> None:
         """Ask for jobs, perhaps woken by the markers of the worker's queues."""
         if wakes:
-            self.take_markers()
+            self.take_markers(worker)
         waiting = self.waiting()
         dead = sum(
             job_id not in waiting[name] for name, job_ids in wait_lists(self).items() for job_id in job_ids
         )
         token = worker.token()
-        answer = self.send(worker.fetch_call(room), again=again)
+        answer = self.send(fetch_call(worker, room), again=again)
         assert answer.word == "OK"
         jobs = [leased_job(fields, token) for fields in answer.rest[1:]]
-        loop = worker.loop
+        threads, loop = map(frozenset, worker.served)
+        by_threads = [job for job in jobs if job.queue in threads]
         by_loop = [job for job in jobs if job.queue in loop]
-        by_threads = [job for job in jobs if job.queue not in loop]
         assert jobs == by_threads + by_loop
-        check_choice(self, by_threads, queues=worker.threads, room=room.threads, free=room.free, dead=dead)
+        check_choice(self, by_threads, queues=threads, room=room.threads, free=room.free, dead=dead)
         check_choice(self, by_loop, queues=loop, room=room.loop, free=room.loop, dead=dead)
         for job in jobs:
             self.receive(worker, job, is_lost=is_lost)
 
-    def take_markers(self) -> None:
-        """Somebody has popped the markers of all queues."""
+    def take_markers(self, worker: Driver) -> None:
+        """A worker has popped the markers of its queues."""
         with self.store.talking() as client:
-            client.delete(*(f"{self.store.keys.prefix}:queue:{name}:wake" for name in self.limits))
+            for name in (*worker.served.threads, *worker.served.loop):
+                client.delete(self.store.keys.queue_wake(name))
 
     def commit(
         self,
@@ -159,7 +160,7 @@ class Moves(World):
             assert self.repeat(old) == ("OK", [len(held.staged)])
 
     def unfold(
-        self, worker: Worker, run_id: str, due: Due, *, limit: int, limit_bytes: int, again: bool
+        self, worker: Driver, run_id: str, due: Due, *, limit: int, limit_bytes: int, again: bool
     ) -> None:
         """Lay out a part of a wide fan-out."""
         run, total = self.runs[run_id], len(due.staged)
@@ -253,7 +254,7 @@ class Moves(World):
         assert told <= known
         assert len(told) == min(10, len(known))
 
-    def sweep(self, worker: Worker, *, limit: int = 100, is_lost: bool = False) -> None:
+    def sweep(self, worker: Driver, *, limit: int = 100, is_lost: bool = False) -> None:
         """Take back the leases that are over; the worker has to fail what was lost too often."""
         token, now_ms = worker.token(), self.clock.now_ms
         pause_ms = now_ms - self.swept_at_ms
@@ -329,9 +330,8 @@ class Moves(World):
 
     def die(self, number: int) -> None:
         """A worker dies with the markers that it has popped, and another one takes its place."""
-        self.take_markers()
-        old = self.workers[number]
-        self.workers[number] = self.new_worker(old.loop)
+        self.take_markers(self.workers[number])
+        self.workers[number] = self.new_worker(self.workers[number].served)
         self.promote()
 
     def forget_worker(self, number: int) -> None:
@@ -341,10 +341,10 @@ class Moves(World):
             name = self.store.keys.worker(worker.name)
             client.delete(name, *self.store.keys.worker_queues(worker.name))
         worker.token()
-        assert self.repeat(worker.fetch_call(Room(5, 5, 5))).word == "REGISTER"
+        assert self.repeat(fetch_call(worker, Room(5, 5, 5))).word == "REGISTER"
         worker.register()
         # Its name is not used again, as if it had been a process: what it sent long ago must not come now.
-        self.workers[number] = self.new_worker(worker.loop)
+        self.workers[number] = self.new_worker(worker.served)
         self.store.sent = [call for call in self.store.sent if call[1][0] != worker.name]
 
     def come_back(self, held: Held, what: str) -> None:
@@ -412,3 +412,8 @@ class Moves(World):
             self.fetch(self.workers[0], Room(9, 9, 9))
         kinds = re.compile(rf"{self.store.keys.prefix}:(job:.*|queue:.*:(wait|active|delayed))")
         assert [key for key in keys_of(self.store) if kinds.fullmatch(key)] == []
+
+
+def fetch_call(worker: Driver, room: Room) -> Call:
+    """The call that asks for jobs under a worker's last number."""
+    return queue.fetch(worker.name, seq=worker.seq, room=room, lease_ms=LEASE_MS, ttl_ms=LEASE_MS)

@@ -18,10 +18,9 @@ from typing import Any
 from engine.compile.plan import Plan
 from engine.control.deploy import deploy
 from engine.events.codec import decode_json
-from engine.store import queue
 from engine.store.connection import Call, Store
 from engine.store.gather import Gather
-from engine.store.queue import LeasedJob, Room, Served, leased_job
+from engine.store.queue import LeasedJob, Served, leased_job
 from tests.support.books import contents
 from tests.support.clock import Clock
 from tests.support.model import Due, Emits, ModelRun
@@ -56,35 +55,11 @@ class Wire(Store):
         return Answer(raw[0].decode(), raw[1:])
 
 
-class Worker(Driver):
-    """A driver whose event loop does the jobs of some queues."""
-
-    def __init__(self, store: Store, plan: Plan, *, name: str, loop: frozenset[str]) -> None:
-        #: The queues whose jobs its event loop does.
-        self.loop = loop
-        super().__init__(store, plan, name=name)
-
-    @property
-    def threads(self) -> frozenset[str]:
-        """The queues whose jobs its threads do."""
-        return frozenset(self.plan.queues) - self.loop
-
-    def register(self) -> None:
-        """Say that it lives and what it serves."""
-        served = Served(tuple(sorted(self.threads)), tuple(sorted(self.loop)))
-        name, args = queue.heartbeat(self.name, ttl_ms=LEASE_MS, served=served, fields={"pid": 1})
-        self.store.call(name, *args)
-
-    def fetch_call(self, room: Room) -> Call:
-        """The call that asks for jobs under its last number."""
-        return queue.fetch(self.name, seq=self.seq, room=room, lease_ms=LEASE_MS, ttl_ms=LEASE_MS)
-
-
 @dataclass(eq=False)
 class Held:
     """A job in the hands of a worker, what the store has of its events, and what it has staged."""
 
-    worker: Worker
+    worker: Driver
     job: LeasedJob
     acked: int = 0
     staged: list[tuple[str, Any]] = field(default_factory=list)
@@ -97,7 +72,8 @@ class World:
         store: The real one.
         plan: The version of the flow that is in force.
         clock: What Redis's clock says.
-        workers: The processes that ask for jobs; the second one's event loop does half of the queues.
+        workers: The processes that ask for jobs; the second one's event loop does half of the queues, and
+            the third one serves only some.
         runs: The model of each run.
         emitted: What the activations of each run have emitted, by step and path.
         hands: What workers hold, or held before it was taken from them without their knowing.
@@ -127,12 +103,13 @@ class World:
         self._names: Iterator[int] = itertools.count()
         self.given: dict[tuple[str, str], None] = {}
         assert deploy(store, plan, source="", mode="serve").outcome == "new"
-        half = frozenset(sorted(plan.queues)[::2])
-        self.workers = [self.new_worker(loop) for loop in (frozenset[str](), half, frozenset[str]())]
+        names = tuple(sorted(plan.queues))
+        serving = (Served(names, ()), Served(names[1::2], names[::2]), Served(names[:1], names[2:]))
+        self.workers = [self.new_worker(served) for served in serving]
 
-    def new_worker(self, loop: frozenset[str]) -> Worker:
+    def new_worker(self, served: Served) -> Driver:
         """A process that has just started."""
-        return Worker(self.store, self.plan, name=f"w{next(self._names)}", loop=loop)
+        return Driver(self.store, self.plan, name=f"w{next(self._names)}", served=served)
 
     def send(self, call: Call, *, again: bool = False) -> Answer:
         """Make a call; with `again` its answer is lost, and the same call is made once more."""
@@ -213,13 +190,13 @@ class World:
         """When a lease that begins now is over."""
         return self.clock.now_ms + LEASE_MS
 
-    def receive(self, worker: Worker, job: LeasedJob, *, is_lost: bool) -> None:
+    def receive(self, worker: Driver, job: LeasedJob, *, is_lost: bool) -> None:
         """A job was handed out."""
         self.runs[job.run_id].lease(job.step_id, job.token, until_ms=self.until_ms())
         self.counts["jobs"] += 1
         self.hold(worker, job, is_lost=is_lost)
 
-    def hold(self, worker: Worker, job: LeasedJob, *, is_lost: bool) -> None:
+    def hold(self, worker: Driver, job: LeasedJob, *, is_lost: bool) -> None:
         """A worker has a job in hand, as the model says it is, unless the answer was lost for good."""
         run, due = self.runs[job.run_id], self.due(job)
         assert job.token.rpartition(".")[0] == worker.name
@@ -244,13 +221,14 @@ class World:
                 return message
         return decode_json(raw)
 
-    def came_along(self, worker: Worker, answer: Answer, token: str, *, is_lost: bool) -> None:
+    def came_along(self, worker: Driver, answer: Answer, token: str, *, is_lost: bool) -> None:
         """A commit may have brought a job along, before which nothing waits in its queue."""
         if not answer.rest:
             return
         job = leased_job(answer.rest[0], token)
         due = self.due(job)
         assert self.limits[job.queue] is None, "a limited queue has to be asked first"
+        assert job.queue in (*worker.served.threads, *worker.served.loop)
         others = [self.due_of(job_id) for job_id in self.waiting()[job.queue]]
         assert all(due.place[1] <= other.place[1] for other in others), f"{job.id} has overtaken others"
         # Should it come back, its place is before all that came since.
