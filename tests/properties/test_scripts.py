@@ -15,7 +15,7 @@ from tests.support.store import declared
 from tests.support.strategies import declarations
 
 #: Examples of fifty steps; `python -m tests.properties.walk` makes as many as one likes.
-EXAMPLES = 80
+EXAMPLES = 60
 
 
 # Where there is a finding, it is made small before it is told.
