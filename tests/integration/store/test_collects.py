@@ -230,6 +230,25 @@ def test_a_collect_behind_a_collect_waits_for_it(store):
     assert fired(driver) == [("work#2", ["sum#1"]), ("sum#1", ["last#1"])]
 
 
+def test_a_collect_that_an_emission_has_armed_arms_those_behind_it(store):
+    """The entry may lead elsewhere, so it arms neither; the first fires all the same, and emits nothing."""
+    steps = {
+        "start": {"emits": ["good", "bad"]},
+        "goods": {"subscribes": {"collect": "good"}, "emits": ["summed"]},
+        "bads": {"subscribes": "bad"},
+        "last": {"subscribes": {"collect": "summed"}},
+    }
+    driver = Driver(store, deployed(store, steps))
+    driver.start(run_id="r")
+    driver.commit(driver.fetch_one(), emits=[("good", 1)])
+    first = collect(driver, "goods")
+    assert "armed:last" in hash_at(store, "run:r")
+    driver.commit(first)
+    audit(store)
+
+    assert gathered(driver, collect(driver, "last")) == []
+
+
 def test_two_collects_may_gather_one_event(store):
     steps = {
         **FAN,
@@ -251,14 +270,16 @@ def test_two_collects_may_gather_one_event(store):
     assert driver.state("r").status == "completed"
 
 
+NESTED = {
+    "list": {"emits": ["item"]},
+    "split": {"subscribes": "item", "emits": ["part"]},
+    "work": {"subscribes": "part", "emits": ["done"]},
+    "sum": {"subscribes": {"collect": "done"}},
+}
+
+
 def test_fan_outs_may_be_nested(store):
-    steps = {
-        "list": {"emits": ["item"]},
-        "split": {"subscribes": "item", "emits": ["part"]},
-        "work": {"subscribes": "part", "emits": ["done"]},
-        "sum": {"subscribes": {"collect": "done"}},
-    }
-    driver = Driver(store, deployed(store, steps))
+    driver = Driver(store, deployed(store, NESTED))
     for job in fan_out(driver, 3):
         number = int(job.message)
         driver.commit(job, emits=[("part", [number, k]) for k in range(number)])
@@ -274,13 +295,7 @@ def test_fan_outs_may_be_nested(store):
 
 
 def test_nested_fan_outs_without_any_leaf_are_an_empty_list(store):
-    steps = {
-        "list": {"emits": ["item"]},
-        "split": {"subscribes": "item", "emits": ["part"]},
-        "work": {"subscribes": "part", "emits": ["done"]},
-        "sum": {"subscribes": {"collect": "done"}},
-    }
-    driver = Driver(store, deployed(store, steps))
+    driver = Driver(store, deployed(store, NESTED))
     for job in fan_out(driver, 3):
         driver.commit(job)
         audit(store)
