@@ -6,18 +6,15 @@ server.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
 
 import click
 
 from engine.errors import FlowEngineError
 
-from .project import Project, open_project
+from .project import open_project
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -29,9 +26,6 @@ _PATIENCE_S: Final = 1.0
 
 #: Ids that are offered, at most.
 _OFFERED: Final = 50
-
-#: File of the embedded server's folder that says where it listens.
-_SOCKET_NOTE: Final = "socket"
 
 
 @click.command("completion")
@@ -103,12 +97,15 @@ def _flow_names(incomplete: str) -> list[str]:
 
 
 def _run_ids(incomplete: str, redis_url: str | None) -> list[str]:
+    from engine.embedded.server import running_url
     from engine.store.connection import Store
     from engine.store.index import RunIndex
 
     project = open_project(redis_url=redis_url)
     settings = project.settings
-    url = _own_url(project) if settings.redis.is_embedded else settings.redis.connection_url
+    # Nobody's completion starts or joins a server.
+    is_own = settings.redis.is_embedded
+    url = running_url(project.root) if is_own else settings.redis.connection_url
     if url is None:
         return []
     store = Store(
@@ -121,13 +118,3 @@ def _run_ids(incomplete: str, redis_url: str | None) -> list[str]:
         return list(RunIndex(store).beginning_with(incomplete)[:_OFFERED])
     finally:
         store.close()
-
-
-def _own_url(project: Project) -> str | None:
-    """The URL of the project's own server where it runs; it is neither started nor joined."""
-    from engine.embedded.place import FOLDER
-    from engine.embedded.probe import server_state
-
-    folder = (project.root / FOLDER).resolve()
-    socket_path = Path(os.fsdecode((folder / _SOCKET_NOTE).read_bytes()))
-    return f"unix://{quote(str(socket_path))}" if server_state(socket_path, folder) == "ours" else None

@@ -21,7 +21,7 @@ from .failure import UsageError
 from .found import find_run, pinned_plan
 from .lines import event_line, who_width
 from .output import format_date, say, to_json_line, wants_colour
-from .patience import Patience
+from .patience import ReaderPatience
 from .project import open_project, output_option, redis_option
 
 #: How long one look waits for the next event.
@@ -88,7 +88,7 @@ def _follow(store: Store, run_id: str) -> Iterator[Event]:
         StoreUnavailable: The store has been away for longer than is waited for.
         RunNotFound: The run was removed meanwhile, or the store came back without it.
     """
-    log, patience = EventLog(store), Patience(store, say)
+    log, patience = EventLog(store), ReaderPatience(store, say)
     after = "0-0"
     while True:
         try:

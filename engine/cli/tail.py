@@ -18,7 +18,7 @@ from engine.store.log import EventLog
 from .completion import flow_names
 from .lines import feed_line, what_happened
 from .output import say, terminal_width, to_json_line, wants_colour
-from .patience import Patience
+from .patience import ReaderPatience
 from .project import open_project, output_option, redis_option
 
 #: How long one look waits for the next event.
@@ -68,7 +68,7 @@ def _events(store: Store, *, flow: str | None, count: int) -> Iterator[Event]:
     Raises:
         StoreUnavailable: The store has been away for longer than is waited for.
     """
-    feed, patience = Feed(store), Patience(store, say)
+    feed, patience = Feed(store), ReaderPatience(store, say)
     cursor = feed.end()
     yield from feed.last(count, until=cursor, flow=flow)
     while True:

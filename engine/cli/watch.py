@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -17,7 +16,7 @@ from engine.store.log import EventLog
 from engine.store.workers import Workers
 
 from .interrupt import Interrupts
-from .output import format_duration
+from .patience import Patience
 from .rows import in_order
 from .tally import Tally
 
@@ -27,10 +26,6 @@ TICK_MS: Final = 200
 #: A waiting step that nobody serves is looked for after this long, and again as often.
 _FIRST_LOOK_MS: Final = 1_000
 _NEXT_LOOK_MS: Final = 5_000
-
-#: How long a store that went away is waited for.
-_PATIENCE_MS: Final = 30_000
-_PAUSE_S: Final = 0.5
 
 
 class View(Protocol):
@@ -60,7 +55,7 @@ class Watcher:
         self._run_id = run_id
         self._view = view
         self._log = EventLog(store)
-        self._gone_since_ms: float | None = None
+        self._patience = Patience(view.note)
         self._shown = (0, 0)
 
     def look(self, *, timeout_ms: int = TICK_MS) -> bool:
@@ -93,29 +88,20 @@ class Watcher:
         return self.run is not None and self.run.is_over
 
     def _read(self, timeout_ms: int) -> list[Event]:
-        is_back = self._gone_since_ms is not None
+        was_away = self._patience.is_tried
         # A server that was away may have lost the end of the log: then it is folded anew.
-        after = self.run.last_id if self.run is not None and not is_back else "0-0"
+        after = self.run.last_id if self.run is not None and not was_away else "0-0"
         try:
             events = self._log.wait(self._run_id, after=after, timeout_ms=timeout_ms)
         except StoreUnavailable as error:
-            self._bear(error)
+            self._patience.bear(error)
             return []
-        if is_back:
-            self._gone_since_ms = None
+        self._patience.relax()
+        if was_away:
             self.run, self.tally = None, Tally()
             if not events:
                 raise RunNotFound(f"run {self._run_id} is no longer in the store, which was away")
         return events
-
-    def _bear(self, error: StoreUnavailable) -> None:
-        now = monotonic_ms()
-        if self._gone_since_ms is None:
-            self._gone_since_ms = now
-            self._view.note(f"{error}; trying again for {format_duration(_PATIENCE_MS)}")
-        elif now - self._gone_since_ms > _PATIENCE_MS:
-            raise error
-        time.sleep(_PAUSE_S)
 
 
 def _order(event_id: str) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from typing import Any
 from engine.errors import HandlerError
 from engine.validate.source import own_folder
 
+#: What a step runs: `def f(job, ctx)` or `async def f(job, ctx)`.
 Handler = Callable[..., Any]
 
 

@@ -38,7 +38,7 @@ from engine.clock import monotonic_ms
 from engine.errors import EmbeddedServerError
 
 from .binary import Release, find_server_binary, release_of
-from .place import choose_socket, make_folder
+from .place import FOLDER, choose_socket, make_folder
 from .probe import ask_for_shutdown, server_state
 from .writer import check_writer, note_writer
 
@@ -59,6 +59,23 @@ _NOISE = "Memory overcommit must be enabled"
 
 #: How much of the server's log an error shows.
 _LOG_LINES = 5
+
+
+def running_url(root: Path) -> str | None:
+    """The URL of a project's server where it runs, else None; it is neither started nor joined."""
+    folder = (root / FOLDER).resolve()
+    noted = _noted(folder)
+    return _url(noted) if noted is not None and server_state(noted, folder) == "ours" else None
+
+
+def _noted(folder: Path) -> Path | None:
+    """Where the server listens, by the note of who started it."""
+    note = folder / _NOTE
+    return Path(os.fsdecode(note.read_bytes())) if note.exists() else None
+
+
+def _url(socket_path: Path) -> str:
+    return f"unix://{quote(str(socket_path))}"
 
 
 class EmbeddedServer:
@@ -93,7 +110,7 @@ class EmbeddedServer:
     @property
     def url(self) -> str:
         """The URL for the store, once joined."""
-        return f"unix://{quote(str(self.socket_path))}"
+        return _url(self.socket_path)
 
     def join(self) -> None:
         """Become a member; starts the server if none is running.
@@ -152,12 +169,11 @@ class EmbeddedServer:
     def _reach_server(self) -> None:
         """Make sure that a server answers, starting one at most once; `start` is held."""
         folder = self._folder.resolve()
-        note = folder / _NOTE
         until = monotonic_ms() + _PATIENCE_MS
         started: Release | None = None
         while True:
             # The starter's path counts, not what this process would choose: environments differ.
-            noted = Path(os.fsdecode(note.read_bytes())) if note.exists() else None
+            noted = _noted(folder)
             state = "silent" if noted is None else server_state(noted, folder)
             if noted is not None and state == "ours":
                 self.socket_path = noted
@@ -173,7 +189,7 @@ class EmbeddedServer:
                     check_writer(folder, started)
                     socket_path = choose_socket(folder, noted)
                     socket_path.unlink(missing_ok=True)
-                    note.write_bytes(os.fsencode(socket_path))
+                    (folder / _NOTE).write_bytes(os.fsencode(socket_path))
                     self._start_server(free, socket_path, program)
             if state == "loading":
                 until = monotonic_ms() + _PATIENCE_MS

@@ -24,13 +24,14 @@ import threading
 from typing import Any, Final, NamedTuple
 
 from engine.clock import monotonic_ms
+from engine.compile.link import Handler
 from engine.compile.plan import StepPlan
 from engine.errors import FlowEngineError, PayloadError
 from engine.events.codec import decode_json
 from engine.events.record import BufferedEvent
 from engine.events.types import STEP_STARTED
 from engine.handler import Job
-from engine.registry.plans import Handler, LinkedPlan
+from engine.registry.plans import LinkedPlan
 
 from .async_context import AsyncStepContext
 from .attempt import Attempt, Phase

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Final
 
+from engine.compile.link import Handler
 from engine.compile.plan import Plan
 from engine.errors import FlowNotFound
 from engine.store.plans import Plans
 
-from .plans import Handler, LinkedPlan, Registry
+from .plans import LinkedPlan, Registry
 
 #: Pinned plans that are kept linked, at most; the oldest goes first and is read again when asked for.
 _KEPT: Final = 200

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from engine.compile.link import is_async
+from engine.compile.link import Handler, is_async
 from engine.compile.plan import Plan
 from engine.errors import FlowNotFound
-
-#: What a step runs: `def f(job, ctx)` or `async def f(job, ctx)`.
-Handler = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ from .reading import Reading
 from .served import ServedQueues
 from .side_threads import SideThreads
 from .timers import Keeper
-from .vital import Notice, Watch
+from .vital import Notice, VitalThread, Watch
 
 logger = logging.getLogger(__name__)
 
@@ -107,9 +107,11 @@ class WorkerProcess:
         # The loop has a broker and a Dramatiq worker of its own: what only has to be put on it does not
         # wait for a thread.
         self._broker, self._loop_broker = (FlowBroker(self._actors, middleware=[]) for _ in range(2))
+        self._workers = (
+            self._new_worker(self._broker, threads=limits.threads),
+            self._new_worker(self._loop_broker, threads=1),
+        )
         self._actors.bind(self._broker, self._loop_broker)
-        for broker in (self._broker, self._loop_broker):
-            broker.declare_queue(STEPS_QUEUE)
         for linked in registry.linked:
             self._actors.declare(linked.plan)
         of_keeper, of_others = (Watch(lease_ms=limits.lease_ms, dead=self._report_death) for _ in range(2))
@@ -117,14 +119,18 @@ class WorkerProcess:
         self._keeper = self._new_keeper(of_others)
         of_keeper.over(self._keeper)
         of_others.over(self._fetcher, self._committer, self._loop)
+        self._tell_deaths(self._fetcher, self._committer, self._keeper, self._loop)
+
+    def _tell_deaths(self, *threads: VitalThread) -> None:
         notice = Notice()
-        for thread in (self._fetcher, self._committer, self._keeper, self._loop):
+        for thread in threads:
             thread.died = self._report_death
             thread.notice = notice
-        self._workers = (
-            Worker(self._broker, worker_threads=limits.threads, worker_timeout=_WORKER_TIMEOUT_MS),
-            Worker(self._loop_broker, worker_threads=1, worker_timeout=_WORKER_TIMEOUT_MS),
-        )
+
+    @staticmethod
+    def _new_worker(broker: FlowBroker, *, threads: int) -> Worker:
+        broker.declare_queue(STEPS_QUEUE)
+        return Worker(broker, worker_threads=threads, worker_timeout=_WORKER_TIMEOUT_MS)
 
     @property
     def _timeout_s(self) -> float:

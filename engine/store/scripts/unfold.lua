@@ -30,9 +30,7 @@ if at ~= cursor then return { 'DUP', tonumber(at) } end
 at, total = tonumber(at), tonumber(total)
 redis.call('XLEN', LOG .. run)
 if redis.call('LLEN', stage) ~= 3 * (total - at) then
-  local error_of_run = '{"type":"StoreError","message":"the staged events of ' .. step_id .. ' were deleted from the store"}'
-  redis.call('HSET', ledger, 'error', error_of_run, 'step', step)
-  finish(run, flow, 'failed', '"error":' .. error_of_run .. ',"step":"' .. step .. '"')
+  fail_at_once(run, flow, 'StoreError', 'the staged events of ' .. step_id .. ' were deleted from the store', step)
   return stop('ENDED')
 end
 

@@ -11,11 +11,21 @@ local function finish(run, flow, status, body)
   redis.call('ZADD', RUNS .. 'ended', now, run)
 end
 
+local function finish_failed(run, flow, error_of_run, step)
+  finish(run, flow, 'failed', '"error":' .. error_of_run .. ',"step":"' .. step .. '"')
+end
+
 -- A run that fails ends when nothing of it is leased any more; whoever brings `leased` to 0 writes the end.
 local function fail_if_idle(run, flow, leased)
   if leased > 0 then return end
-  local kept = redis.call('HMGET', RUN .. run, 'error', 'step')
-  finish(run, flow, 'failed', '"error":' .. kept[1] .. ',"step":"' .. kept[2] .. '"')
+  finish_failed(run, flow, unpack(redis.call('HMGET', RUN .. run, 'error', 'step')))
+end
+
+-- A run that cannot go on though none of its steps has failed. The kind and the message need no escape.
+local function fail_at_once(run, flow, kind, message, step)
+  local error_of_run = '{"type":"' .. kind .. '","message":"' .. message .. '"}'
+  redis.call('HSET', RUN .. run, 'error', error_of_run, 'step', step)
+  finish_failed(run, flow, error_of_run, step)
 end
 
 -- The result is the only sink's last one, or an object of those sinks that completed.

@@ -170,9 +170,7 @@ local function fail_half_full(r)
       told[#told + 1] = 'join `' .. step .. '` has ' .. table.concat(come, ', ') .. ' and misses ' .. table.concat(missing, ', ')
     end
   end
-  local error_of_run = '{"type":"JoinIncomplete","message":"' .. table.concat(told, '; ') .. '"}'
-  redis.call('HSET', r.ledger, 'error', error_of_run, 'step', first)
-  finish(r.run, r.flow, 'failed', '"error":' .. error_of_run .. ',"step":"' .. first .. '"')
+  fail_at_once(r.run, r.flow, 'JoinIncomplete', table.concat(told, '; '), first)
 end
 
 -- Writes the count of what is open, ends a run in which nothing is, and wakes workers for what became due.
