@@ -8,9 +8,8 @@ import pytest
 
 from engine.events.types import STEP_LOST, STEP_STARTED
 from tests.acceptance.command import LIMIT_S
-from tests.support.project import Mill
 from tests.support.wait import wait_until
-from tests.support.worker import Workshop, assert_recorded_once
+from tests.support.worker import assert_recorded_once
 
 FLOW = """\
 flow: waiting
@@ -52,18 +51,11 @@ async def gather(job, ctx):
 
 
 @pytest.fixture
-def shop(store):
-    return Workshop(store)
-
-
-@pytest.fixture
-def mill(tmp_path, server, prefix):
-    told = {"REDIS_URL": server.url, "REDIS_PREFIX": prefix, "WORKER_LEASE": "10m", "WORKER_THREADS": "2"}
-    mill = Mill(tmp_path, **{f"FLOWENGINE_{name}": value for name, value in told.items()})
+def mill(new_mill):
+    mill = new_mill(lease="10m", threads=2)
     mill.write("flows/mill.yaml", FLOW)
     mill.write("handlers/waiting.py", HANDLERS)
-    yield mill
-    mill.close()
+    return mill
 
 
 def begin(shop, mill, width, how="awaiting"):

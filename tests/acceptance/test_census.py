@@ -16,9 +16,8 @@ from engine.events.types import STEP_LOST, STEP_STARTED
 from engine.store.workers import Workers
 from tests.acceptance.command import LIMIT_S, ROOT, Project
 from tests.acceptance.terminal import screen_of
-from tests.support.project import Mill
 from tests.support.wait import wait_until
-from tests.support.worker import Workshop, assert_recorded_once
+from tests.support.worker import assert_recorded_once
 
 #: Where there are no modules of the library.
 ELSEWHERE = {
@@ -82,16 +81,8 @@ def with_census(project):
 
 
 @pytest.fixture
-def shop(store):
-    return Workshop(store)
-
-
-@pytest.fixture
-def mill(tmp_path, server, prefix):
-    told = {"REDIS_URL": server.url, "REDIS_PREFIX": prefix, "WORKER_LEASE": "1s", "WORKER_THREADS": "4"}
-    mill = Mill(tmp_path, **{f"FLOWENGINE_{name}": value for name, value in told.items()})
-    yield with_census(mill)
-    mill.close()
+def mill(new_mill):
+    return with_census(new_mill(lease="1s"))
 
 
 def assert_counted_right(shop, run_id, counted):

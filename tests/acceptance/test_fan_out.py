@@ -8,10 +8,9 @@ import pytest
 
 from engine.events.types import EMIT, STEP_LOST
 from tests.acceptance.command import LIMIT_S
-from tests.support.project import Mill
 from tests.support.proxy import Proxy
 from tests.support.wait import wait_until
-from tests.support.worker import Workshop, assert_recorded_once
+from tests.support.worker import assert_recorded_once
 
 FLOW = """\
 flow: wide
@@ -37,18 +36,11 @@ def gather(job, ctx):
 
 
 @pytest.fixture
-def shop(store):
-    return Workshop(store)
-
-
-@pytest.fixture
-def mill(tmp_path, server, prefix):
-    told = {"REDIS_URL": server.url, "REDIS_PREFIX": prefix, "WORKER_LEASE": "1s", "WORKER_THREADS": "4"}
-    mill = Mill(tmp_path, **{f"FLOWENGINE_{name}": value for name, value in told.items()})
+def mill(new_mill):
+    mill = new_mill(lease="1s")
     mill.write("flows/mill.yaml", FLOW)
     mill.write("handlers/wide.py", HANDLERS)
-    yield mill
-    mill.close()
+    return mill
 
 
 def assert_exact(shop, run, width):

@@ -10,23 +10,15 @@ import pytest
 
 from engine.events.types import SETTLING, STEP_FAILED, STEP_LOST, STEP_STARTED
 from tests.acceptance.command import LIMIT_S
-from tests.support.project import STEPS, Mill
+from tests.support.project import STEPS
 from tests.support.proxy import Proxy
 from tests.support.wait import wait_until
-from tests.support.worker import Workshop, assert_recorded_once
+from tests.support.worker import assert_recorded_once
 
 
 @pytest.fixture
-def shop(store):
-    return Workshop(store)
-
-
-@pytest.fixture
-def mill(tmp_path, server, prefix):
-    told = {"REDIS_URL": server.url, "REDIS_PREFIX": prefix, "WORKER_LEASE": "1s", "WORKER_THREADS": "4"}
-    mill = Mill(tmp_path, **{f"FLOWENGINE_{name}": value for name, value in told.items()})
-    yield mill
-    mill.close()
+def mill(new_mill):
+    return new_mill(lease="1s")
 
 
 @pytest.mark.parametrize(

@@ -8,22 +8,14 @@ import pytest
 
 from engine.events.types import STEP_LOST, STEP_STARTED
 from tests.acceptance.command import LIMIT_S
-from tests.support.project import STEPS, Mill
+from tests.support.project import STEPS
 from tests.support.wait import wait_until
-from tests.support.worker import Workshop, assert_recorded_once
+from tests.support.worker import assert_recorded_once
 
 
 @pytest.fixture
-def shop(store):
-    return Workshop(store)
-
-
-@pytest.fixture
-def mill(tmp_path, server, prefix):
-    told = {"REDIS_URL": server.url, "REDIS_PREFIX": prefix, "WORKER_LEASE": "10m", "WORKER_THREADS": "4"}
-    mill = Mill(tmp_path, **{f"FLOWENGINE_{name}": value for name, value in told.items()})
-    yield mill
-    mill.close()
+def mill(new_mill):
+    return new_mill(lease="10m")
 
 
 def test_a_worker_that_is_stopped_under_load_leaves_nothing_and_another_does_the_rest(shop, mill):

@@ -10,28 +10,14 @@ from engine.events.codec import decode_json
 from engine.store import ledger
 from engine.store.gather import Gather
 from engine.store.ledger import EMITS_A_PART
+from tests.integration.store.fan import FAN, entry, items
 from tests.support.books import audit, contents
 from tests.support.store import Driver, deployed, forget_run, hash_at, members
-
-FAN = {
-    "list": {"emits": ["item", "note"]},
-    "work": {"subscribes": "item", "emits": ["done"]},
-    "sum": {"subscribes": {"collect": "done"}},
-}
 
 
 @pytest.fixture
 def driver(store):
     return Driver(store, deployed(store, FAN))
-
-
-def items(count, event="item"):
-    return [(event, k) for k in range(count)]
-
-
-def entry(driver):
-    driver.start(run_id="r")
-    return driver.fetch_one()
 
 
 def settle(driver, emits):

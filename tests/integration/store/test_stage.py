@@ -5,28 +5,14 @@ from __future__ import annotations
 import pytest
 
 from engine.errors import StoreFull
+from tests.integration.store.fan import FAN, entry, items
 from tests.support.books import audit, contents
 from tests.support.store import Driver, deployed, forget_run, members
-
-FAN = {
-    "list": {"emits": ["item", "note"]},
-    "work": {"subscribes": "item", "emits": ["done"]},
-    "sum": {"subscribes": {"collect": "done"}},
-}
 
 
 @pytest.fixture
 def driver(store):
     return Driver(store, deployed(store, FAN))
-
-
-def items(count, event="item"):
-    return [(event, k) for k in range(count)]
-
-
-def entry(driver):
-    driver.start(run_id="r")
-    return driver.fetch_one()
 
 
 def ttl_ms(store, job_id="r/list#1"):

@@ -8,22 +8,8 @@ from functools import partial
 import pytest
 
 from engine.events.types import LOG, STEP_LOST
-from tests.support.proxy import Proxy
 from tests.support.wait import wait_until
 from tests.support.worker import alone, assert_recorded_once, chain
-
-
-@pytest.fixture
-def proxy(server, store):
-    with Proxy(server.socket_path, store) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def shop(workshop, proxy):
-    """The workshop, to be closed before the proxy."""
-    yield workshop
-    workshop.close()
 
 
 def is_over_or_has_lost(shop, proxy, count):

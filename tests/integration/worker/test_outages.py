@@ -11,22 +11,8 @@ import redis
 
 from engine.errors import StoreFull
 from engine.events.types import STEP_LOST
-from tests.support.proxy import Proxy
 from tests.support.wait import wait_until
 from tests.support.worker import Step, alone, assert_recorded_once, chain, flow
-
-
-@pytest.fixture
-def proxy(server, store):
-    with Proxy(server.socket_path, store) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def shop(workshop, proxy):
-    """The workshop, to be closed before the proxy."""
-    yield workshop
-    workshop.close()
 
 
 def call_quietly(client, *command):

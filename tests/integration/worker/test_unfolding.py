@@ -9,7 +9,6 @@ import pytest
 
 from engine.events.state import COMPLETED
 from engine.events.types import EMIT, STEP_COMPLETED, STEP_LOST
-from tests.support.proxy import Proxy
 from tests.support.wait import wait_until
 from tests.support.worker import Step, assert_recorded_once, flow
 
@@ -33,20 +32,6 @@ def wide(begin=spread):
             "gather": Step(lambda job, ctx: sorted(job.data), collect="done"),
         },
     )
-
-
-@pytest.fixture
-def proxy(server, store):
-    with Proxy(server.socket_path, store) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def shop(workshop, proxy):
-    """The workshop, to be closed before the proxy."""
-    yield workshop
-    proxy.thaw()
-    workshop.close()
 
 
 def assert_exact(shop, run):
