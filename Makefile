@@ -25,7 +25,9 @@ check: $(READY)
 	@$(BIN)/lint-imports --no-cache
 
 bench: $(READY)
-	@$(BIN)/python bench/chain.py
+	@$(BIN)/python -m bench.chain
+	@$(BIN)/python -m bench.fan_out
+	@$(BIN)/python -m bench.waiting
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache

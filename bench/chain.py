@@ -1,6 +1,6 @@
 """A three-step chain of no-op handlers: flowengine beside stock Dramatiq, in one run.
 
-    python bench/chain.py [--runs 3000] [--rounds 3] [--threads 8]
+    python -m bench.chain [--runs 3000] [--rounds 3] [--threads 8]
 
 Both work through the same number of chains that were enqueued before, in one process of
 their own, on a fresh server of the same program; rounds are interleaved, and the medians are
@@ -14,33 +14,34 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import redis
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
+from bench.serving import (
+    PAYLOAD_BYTES,
+    PREFIX,
+    deployed,
+    fresh_server,
+    in_own_process,
+    open_store,
+    wait_for,
+    worker_of,
+)
 from engine import Context, Job
-from engine.compile.plan import Plan, StepPlan
-from engine.control.deploy import deploy
 from engine.control.start import start
-from engine.embedded.server import EmbeddedServer
-from engine.registry.pins import Pins
-from engine.registry.plans import Registry
-from engine.store.connection import Store
-from engine.store.plans import Plans
-from engine.worker.limits import Limits
-from engine.worker.process import WorkerProcess
 
 STEPS = 3
 IDLE_RUNS = 200
-PREFIX = "bench"
+
+FLOW = """\
+flow: chain
+steps:
+  first: {role: entry, handler: "chain:first", emits: [one]}
+  second: {subscribes: one, handler: "chain:second", emits: [two]}
+  third: {subscribes: two, handler: "chain:third"}
+"""
 
 
 def first(job: Job, ctx: Context) -> None:
@@ -57,32 +58,6 @@ def third(job: Job, ctx: Context) -> None:
 
 HANDLERS = {"chain:first": first, "chain:second": second, "chain:third": third}
 
-PLAN = Plan(
-    flow="chain",
-    version="bench",
-    labels={},
-    entry="first",
-    steps={
-        "first": StepPlan("first", 0, "chain:first", "chain.first", (), ("one",)),
-        "second": StepPlan("second", 1, "chain:second", "chain.second", ("one",), ("two",)),
-        "third": StepPlan("third", 2, "chain:third", "chain.third", ("two",), ()),
-    },
-    subscribers={"one": ("second",), "two": ("third",)},
-    sinks=("third",),
-)
-
-
-def open_store(url: str) -> Store:
-    return Store(url, address=url, prefix=PREFIX, events_max_len=100_000)
-
-
-def wait_for(condition: Callable[[], bool], limit_s: float) -> None:
-    end = time.monotonic() + limit_s
-    while not condition():
-        if time.monotonic() > end:
-            raise SystemExit("the work was not done in time")
-        time.sleep(0.002)
-
 
 def counts(client: redis.Redis) -> tuple[int, int]:
     """Scripts called and commands executed so far, those inside scripts included."""
@@ -94,28 +69,11 @@ def counts(client: redis.Redis) -> tuple[int, int]:
 def run_flowengine(url: str, runs: int, threads: int) -> dict[str, float]:
     store = open_store(url)
     client = redis.Redis.from_url(url)
-    deploy(store, PLAN, source="", mode="serve")
+    plan = deployed(store, FLOW)
     before_bytes = client.info("memory")["used_memory"]
     for number in range(runs):
-        start(store, PLAN, input={"n": number}, limit_bytes=1 << 20)
-    registry = Registry()
-    registry.swap([PLAN], HANDLERS)
-    worker = WorkerProcess(
-        store,
-        registry=registry,
-        pins=Pins(registry, Plans(store), HANDLERS.__getitem__),
-        limits=Limits(
-            threads=threads,
-            async_steps=1_000,
-            lease_ms=15_000,
-            max_deliveries=5,
-            payload_bytes=1 << 20,
-            fan_out=20_000,
-            gather_bytes=1 << 26,
-            release="bench",
-        ),
-        died=lambda why: os._exit(70),
-    )
+        start(store, plan, input={"n": number}, limit_bytes=PAYLOAD_BYTES)
+    worker = worker_of(store, plan, HANDLERS, threads=threads)
     scripts, commands = counts(client)
     cpu, begun = os.times(), time.perf_counter()
     worker.start()
@@ -125,9 +83,7 @@ def run_flowengine(url: str, runs: int, threads: int) -> dict[str, float]:
     after_scripts, after_commands = counts(client)
     client.xtrim(store.keys.events, maxlen=0)
     after_bytes = client.info("memory")["used_memory"]
-    idle = subprocess.run(
-        [sys.executable, __file__, "--idle", url], check=True, capture_output=True, text=True, timeout=120
-    )
+    idle = in_own_process("bench.chain", "--idle", url)
     worker.stop(1000)
     return {
         "steps_per_s": STEPS * runs / elapsed,
@@ -135,13 +91,14 @@ def run_flowengine(url: str, runs: int, threads: int) -> dict[str, float]:
         "scripts_per_step": (after_scripts - scripts) / runs / STEPS,
         "commands_per_step": (after_commands - commands) / runs / STEPS,
         "bytes_per_run": (after_bytes - before_bytes) / runs,
-        **json.loads(idle.stdout),
+        **idle,
     }
 
 
 def run_idle(url: str) -> dict[str, float]:
     """One run at a time, from another process than the worker's: start to recorded end."""
     store = open_store(url)
+    plan = deployed(store, FLOW)
     client = redis.Redis.from_url(url)
     ended = client.pubsub()  # type: ignore[no-untyped-call]
     ended.subscribe(f"{PREFIX}:events:chain")
@@ -151,7 +108,7 @@ def run_idle(url: str) -> dict[str, float]:
     for number in range(IDLE_RUNS):
         time.sleep(0.003)
         begun = time.perf_counter()
-        start(store, PLAN, input={"n": number}, limit_bytes=1 << 20)
+        start(store, plan, input={"n": number}, limit_bytes=PAYLOAD_BYTES)
         while True:
             message = ended.get_message(timeout=5)
             if message and message["type"] == "message" and b'"flow.completed"' in message["data"]:
@@ -207,28 +164,12 @@ def run_dramatiq(url: str, runs: int, threads: int) -> dict[str, float]:
 SUBJECTS = {"flowengine": run_flowengine, "dramatiq": run_dramatiq}
 
 
-@contextmanager
-def fresh_server() -> Iterator[str]:
-    with (
-        tempfile.TemporaryDirectory(prefix="flowengine-bench-") as folder,
-        EmbeddedServer(Path(folder)) as server,
-    ):
-        yield server.url
-
-
 def measure(subject: str, runs: int, threads: int) -> dict[str, float]:
     """One subject in a process of its own, on a server of its own."""
     with fresh_server() as url:
-        command = [sys.executable, __file__, "--subject", subject, "--url", url]
-        done = subprocess.run(
-            [*command, "--runs", str(runs), "--threads", str(threads)],
-            check=True,
-            stdout=subprocess.PIPE,
-            text=True,
-            timeout=600,
+        return in_own_process(
+            "bench.chain", "--subject", subject, "--url", url, "--runs", str(runs), "--threads", str(threads)
         )
-    result: dict[str, float] = json.loads(done.stdout)
-    return result
 
 
 def compare(runs: int, rounds: int, threads: int) -> None:

@@ -1,6 +1,6 @@
 """Many `async def` steps that wait at once, in one process: how long it takes, and how much memory.
 
-    python bench/waiting.py [--steps 5000] [--seconds 1] [--async-steps 5000] [--threads 8]
+    python -m bench.waiting [--steps 5000] [--seconds 1] [--async-steps 5000] [--threads 8]
 
 A run fans out into the steps, each sleeps on the event loop, and a collect counts them. The
 worker is a process of its own, on a fresh server; its memory is the most that it ever had.
@@ -13,32 +13,23 @@ import asyncio
 import json
 import os
 import resource
-import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import redis
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
+from bench.serving import (
+    PAYLOAD_BYTES,
+    deployed,
+    fresh_server,
+    in_own_process,
+    open_store,
+    wait_for,
+    worker_of,
+)
 from engine import AsyncContext, Context, Job
-from engine.compile.planner import plan_of
-from engine.control.deploy import deploy
 from engine.control.start import start
-from engine.declare.parse import parse
-from engine.declare.read_yaml import read_yaml
-from engine.embedded.server import EmbeddedServer
-from engine.registry.pins import Pins
-from engine.registry.plans import Registry
-from engine.store.connection import Store
 from engine.store.log import EventLog
-from engine.store.plans import Plans
-from engine.worker.limits import Limits
-from engine.worker.process import WorkerProcess
-
-PREFIX = "bench"
 
 FLOW = """\
 flow: waiting
@@ -74,37 +65,22 @@ HANDLERS = {f"waiting:{handler.__name__}": handler for handler in (spread, wait,
 
 def measure(url: str, options: argparse.Namespace) -> dict[str, float]:
     """One run in this process, from its start to its end."""
-    document = read_yaml("waiting.yaml", FLOW).document
-    if document is None:
-        raise SystemExit("the flow of this script cannot be read")
-    plan = plan_of(parse(document))
-    store = Store(url, address=url, prefix=PREFIX, events_max_len=100_000)
-    deploy(store, plan, source="", mode="serve")
-    registry = Registry()
-    registry.swap([plan], HANDLERS)
-    worker = WorkerProcess(
+    store = open_store(url)
+    plan = deployed(store, FLOW)
+    worker = worker_of(
         store,
-        registry=registry,
-        pins=Pins(registry, Plans(store), HANDLERS.__getitem__),
-        limits=Limits(
-            threads=options.threads,
-            async_steps=options.async_steps,
-            lease_ms=15_000,
-            max_deliveries=5,
-            payload_bytes=1 << 20,
-            fan_out=max(20_000, options.steps),
-            gather_bytes=1 << 26,
-            release="bench",
-        ),
-        died=lambda why: os._exit(70),
+        plan,
+        HANDLERS,
+        threads=options.threads,
+        async_steps=options.async_steps,
+        fan_out=max(20_000, options.steps),
     )
     worker.start()
     before_bytes, cpu, begun = peak_bytes(), os.times(), time.perf_counter()
     data = {"steps": options.steps, "seconds": options.seconds}
-    run_id = start(store, plan, input=data, limit_bytes=1 << 20).run_id
+    run_id = start(store, plan, input=data, limit_bytes=PAYLOAD_BYTES).run_id
     client = redis.Redis.from_url(url)
-    while client.zscore(f"{PREFIX}:runs:ended", run_id) is None:
-        time.sleep(0.01)
+    wait_for(lambda: client.zcard(store.keys.status_index("completed")) == 1, 300)
     elapsed, used = time.perf_counter() - begun, os.times()
     peak = peak_bytes()
     *_, end = EventLog(store).read_all(run_id)
@@ -137,13 +113,8 @@ def main() -> None:
     if options.url:
         print(json.dumps(measure(options.url, options)))
         return
-    with (
-        tempfile.TemporaryDirectory(prefix="flowengine-bench-") as name,
-        EmbeddedServer(Path(name)) as server,
-    ):
-        command = [sys.executable, __file__, *sys.argv[1:], "--url", server.url]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=600)
-    found: dict[str, float] = json.loads(done.stdout)
+    with fresh_server() as url:
+        found = in_own_process("bench.waiting", *sys.argv[1:], "--url", url)
     if found["counted"] != options.steps:
         raise SystemExit(f"counted {found['counted']} of {options.steps} steps")
     print(
