@@ -14,6 +14,9 @@ from engine.store.queue import LeasedJob
 MAX_EVENTS: Final = 10_000
 MAX_EVENTS_BYTES: Final = 16 * 1024 * 1024
 
+#: Longest message of a log line or an error that is recorded, in characters.
+MAX_MESSAGE: Final = 10_000
+
 
 class Phase(Enum):
     """Where in this process an attempt is."""
@@ -44,6 +47,7 @@ class Attempt:
         is_awaited: Whether the event loop will settle it.
         is_recalled: Whether its process is to end and has cancelled its handler.
         is_full: Whether further log lines are dropped.
+        is_lost: Whether its lease was found to be another's while its handler ran.
         cost_ms: What it was estimated to take when it came.
         follower_cost_ms: The same for the job that its settlement asks for, or None.
         acked: How many of `events` the store has.
@@ -67,6 +71,7 @@ class Attempt:
         "follower_cost_ms",
         "is_awaited",
         "is_full",
+        "is_lost",
         "is_recalled",
         "job",
         "lease_ends_ms",
@@ -92,6 +97,7 @@ class Attempt:
         self.is_awaited = False
         self.is_recalled = False
         self.is_full = False
+        self.is_lost = False
         self.cost_ms = 0.0
         self.follower_cost_ms: float | None = None
         self.acked = 0

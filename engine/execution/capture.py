@@ -8,7 +8,8 @@ from typing import Any, TextIO
 
 from engine.logs import IN_STEP
 
-from .context import MAX_MESSAGE, StepContext
+from .attempt import MAX_MESSAGE
+from .context import StepContext
 
 #: The handler that `logging` and `print` belong to: of this thread, of this task, and of what they start
 #: with their context.

@@ -15,7 +15,7 @@ from engine.events.record import BufferedEvent, Change, Emitted
 from engine.events.types import LOG
 from engine.store.queue import LeasedJob
 
-from .attempt import MAX_EVENTS, MAX_EVENTS_BYTES, Attempt, Phase
+from .attempt import MAX_EVENTS, MAX_EVENTS_BYTES, MAX_MESSAGE, Attempt, Phase
 
 #: Changes of the handler state that one attempt may make; they ride on its settlement.
 MAX_CHANGES: Final = 500
@@ -24,9 +24,6 @@ MAX_CHANGES: Final = 500
 _FULL: Final = encode_json(
     {"level": "warning", "message": "too many log lines in one attempt: the rest is dropped"}
 )
-
-#: Longest message of a `log` event, in characters.
-MAX_MESSAGE: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)

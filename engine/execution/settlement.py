@@ -17,15 +17,12 @@ from engine.events.record import BufferedEvent, Emitted
 from engine.store import ledger
 from engine.store.connection import Call
 
-from .attempt import Attempt
+from .attempt import MAX_MESSAGE, Attempt
 from .context import Services
 from .route import emissions, route
 
 #: Longest traceback that is recorded, in characters; of a longer one the beginning and the end are kept.
 MAX_TRACEBACK: Final = 20_000
-
-#: Longest message of an error that is recorded, in characters.
-MAX_MESSAGE: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ class Keeper(VitalThread):
             if not is_alive(attempt):
                 logger.error("the thread that ran %s is dead; the job is given back", attempt.job.id)
                 self._abandon(attempt)
-        living = [attempt for attempt in held if is_alive(attempt)]
+        living = [attempt for attempt in held if is_alive(attempt) and not attempt.is_lost]
         for start in range(0, len(living), queue.RENEW_CHUNK):
             chunk = living[start : start + queue.RENEW_CHUNK]
             _, *words = self._send(queue.renew([attempt.job for attempt in chunk], lease_ms=self._lease_ms))
@@ -138,6 +138,7 @@ class Keeper(VitalThread):
                     # A run that is failing starts nothing more; what runs may end.
                     self._release(attempt)
                 elif word == b"lost" and attempt.phase is Phase.RUNNING:
+                    attempt.is_lost = True
                     logger.warning("the lease of %s is lost: its result will be discarded", attempt.job.id)
 
     def _sweep(self) -> None:

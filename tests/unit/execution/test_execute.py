@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from engine.errors import PayloadError
-from engine.execution.attempt import Phase
-from engine.execution.settlement import MAX_MESSAGE, MAX_TRACEBACK, describe, failure, skip
+from engine.execution.attempt import MAX_MESSAGE, Phase
+from engine.execution.settlement import MAX_TRACEBACK, describe, failure, skip
 from tests.unit.execution.bench import PLAN, Bench
 
 #: Where the arguments of a commit are (see `commit.lua`).

@@ -134,3 +134,13 @@ def test_what_has_not_begun_is_given_back_when_its_run_is_ending():
     room = Room(lambda name, number: usual(name, [b"ending"]), "r")
     room.keep_until(lambda: room.released)
     assert room.released[0] is room.attempts[0]
+
+
+def test_a_lease_that_is_lost_under_a_running_step_is_told_once_and_renewed_no_more(caplog):
+    room = Room(lambda name, time: usual(name, [b"lost"]), "r")
+    room.attempts[0].phase, room.attempts[0].thread = Phase.RUNNING, threading.current_thread()
+    room.keep_until(lambda: room.channel.calls.count("sweep") > 4)
+    assert room.channel.calls.count("renew") == 1
+    assert [record.message for record in caplog.records] == [
+        "the lease of r/s#1 is lost: its result will be discarded"
+    ]
