@@ -240,8 +240,8 @@ def _flow_completed(event: Event) -> str:
 
 def _flow_failed(event: Event) -> str:
     step = event.data.get("step")
-    where = f" in step `{step}`" if step else ""
-    return f"{_failed(event)}{where}, after {_took(event)}"
+    where = f"in step `{step}` " if step else ""
+    return f"{where}after {_took(event)}: {_failed(event)}"
 
 
 def _took(event: Event) -> str:

@@ -76,6 +76,7 @@ def greeting(project: Project, built: Built, worker_id: str, later: Mapping[str,
     """What a worker says of itself when it starts."""
     settings = project.settings
     threads = count_of(settings.worker.threads, "thread")
+    async_steps = count_of(settings.worker.async_steps, "async step")
     rows = []
     for plan in built.plans:
         in_force = later.get(plan.flow)
@@ -90,7 +91,7 @@ def greeting(project: Project, built: Built, worker_id: str, later: Mapping[str,
             )
         )
     return [
-        f"worker {worker_id} on {settings.redis.address} with {threads}",
+        f"worker {worker_id} on {settings.redis.address} with {threads}, {async_steps} at a time",
         *table(("FLOW", "VERSION", "", "FILE", ""), rows),
         f"Ctrl-C stops it; running steps then have {format_duration(settings.worker.grace_ms)} to end",
     ]

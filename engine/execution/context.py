@@ -18,7 +18,7 @@ from engine.store.queue import LeasedJob
 from .attempt import MAX_EVENTS, MAX_EVENTS_BYTES, MAX_MESSAGE, Attempt, Phase
 
 #: Changes of the handler state that one attempt may make; they ride on its settlement.
-MAX_CHANGES: Final = 500
+MAX_CHANGES: Final = 200
 
 #: What stands in the log instead of what an attempt logs beyond its bounds.
 _FULL: Final = encode_json(

@@ -21,7 +21,7 @@ def test_the_events_of_a_run_read_as_sentences():
     assert words(4) == '4 ms, result {"id":7}'
     assert words(6) == "ValueError: no card; attempt 2 of 3 in 100 ms"
     assert words(8) == "ValueError: no card"
-    assert words(9) == "ValueError: no card in step `charge`, after 121 ms"
+    assert words(9) == "in step `charge` after 121 ms: ValueError: no card"
 
 
 @pytest.mark.parametrize("kind", sorted(ALL_TYPES))
@@ -66,7 +66,7 @@ def test_a_join_that_was_not_filled_says_what_it_missed():
     failed = event("flow.failed", 0, error=error, step="pack", duration=7)
     assert (
         what_happened(failed)
-        == "JoinIncomplete: join `pack` has `a` and misses `b` in step `pack`, after 7 ms"
+        == "in step `pack` after 7 ms: JoinIncomplete: join `pack` has `a` and misses `b`"
     )
 
 
