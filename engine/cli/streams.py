@@ -30,18 +30,33 @@ class OutputLost(FlowEngineError):
     """The result cannot be written to stdout; says why."""
 
 
-class _Needed(io.FileIO):
-    """A descriptor that must take what is written."""
+# What is written in C is written once, whenever a signal raises: the layer below the buffers
+# stays C's, since a method of ours there could be left after the system's call and before its
+# count is noted, and the buffer would write the same again.
+
+
+class _Needed(io.BufferedWriter):
+    """The buffer of a descriptor that must take what is written.
+
+    Raises:
+        OutputLost: It cannot be written.
+        Exit: Nobody reads any more, which is no news to who stopped reading.
+    """
 
     def write(self, data: Any, /) -> int:
-        """Write some of it.
-
-        Raises:
-            OutputLost: It cannot be written.
-            Exit: Nobody reads any more, which is no news to who stopped reading.
-        """
-        try:
+        """Take it, and write what the buffer has no room for."""
+        with self._must_succeed():
             return super().write(data)
+
+    def flush(self) -> None:
+        """Write what the buffer holds."""
+        with self._must_succeed():
+            super().flush()
+
+    @contextlib.contextmanager
+    def _must_succeed(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             _point_to_nowhere(self.fileno())
             if error.errno == errno.EPIPE:
@@ -50,8 +65,8 @@ class _Needed(io.FileIO):
             raise OutputLost(f"what was asked for cannot be written to stdout: {why}") from error
 
 
-class _Optional(io.FileIO):
-    """A descriptor that takes what it can.
+class _Optional(io.BufferedWriter):
+    """The buffer of a descriptor that takes what it can.
 
     Attributes:
         copies: Other descriptors that are this one at present, and are lost with it.
@@ -60,13 +75,24 @@ class _Optional(io.FileIO):
     copies: tuple[int, ...] = ()
 
     def write(self, data: Any, /) -> int:
-        """Write some of it, or forget it."""
+        """Take it, and write what the buffer has no room for, or forget it."""
         try:
             return super().write(data)
         except OSError:
-            for descriptor in (self.fileno(), *self.copies):
-                _point_to_nowhere(descriptor)
+            self._give_up()
             return len(data)
+
+    def flush(self) -> None:
+        """Write what the buffer holds, or forget it."""
+        try:
+            super().flush()
+        except OSError:
+            self._give_up()
+            super().flush()
+
+    def _give_up(self) -> None:
+        for descriptor in (self.fileno(), *self.copies):
+            _point_to_nowhere(descriptor)
 
 
 def mend() -> None:
@@ -75,8 +101,8 @@ def mend() -> None:
     # Opened for reading only: writing fails, as it does on a closed one.
     _fill(_STDOUT, os.O_RDONLY)
     _fill(_STDERR, os.O_WRONLY)
-    sys.stdout = _text(_Needed(_STDOUT, "w", closefd=False), like=sys.stdout)
-    sys.stderr = _text(_Optional(_STDERR, "w", closefd=False), like=sys.stderr)
+    sys.stdout = _text(_Needed(_descriptor(_STDOUT)), like=sys.stdout)
+    sys.stderr = _text(_Optional(_descriptor(_STDERR)), like=sys.stderr)
 
 
 @contextlib.contextmanager
@@ -97,7 +123,7 @@ def prints_optional() -> Iterator[None]:
     if not _is_stdout(sys.stdout):
         yield
         return
-    stream = _text(_Optional(_STDOUT, "w", closefd=False), like=sys.stdout)
+    stream = _text(_Optional(_descriptor(_STDOUT)), like=sys.stdout)
     with contextlib.redirect_stdout(stream):
         try:
             yield
@@ -109,16 +135,16 @@ def prints_optional() -> Iterator[None]:
 def _moved(stdout: TextIO) -> Iterator[TextIO]:
     stdout.flush()
     kept = os.dup(_STDOUT)
-    result = _text(_Needed(kept, "w"), like=stdout)
+    result = _text(_Needed(io.FileIO(kept, "w")), like=stdout)
     os.dup2(_STDERR, _STDOUT)
-    raw = getattr(getattr(sys.stderr, "buffer", None), "raw", None)
-    if isinstance(raw, _Optional):
-        raw.copies = (_STDOUT,)
+    stderr = getattr(sys.stderr, "buffer", None)
+    if isinstance(stderr, _Optional):
+        stderr.copies = (_STDOUT,)
     try:
         yield result
     finally:
-        if isinstance(raw, _Optional):
-            raw.copies = ()
+        if isinstance(stderr, _Optional):
+            stderr.copies = ()
         os.dup2(kept, _STDOUT)
         result.close()
 
@@ -130,10 +156,14 @@ def _is_stdout(stream: TextIO) -> bool:
         return False
 
 
-def _text(raw: io.FileIO, *, like: TextIO | None) -> TextIO:
+def _descriptor(number: int) -> io.FileIO:
+    return io.FileIO(number, "w", closefd=False)
+
+
+def _text(buffer: io.BufferedWriter, *, like: TextIO | None) -> TextIO:
     """A text stream; what its encoding lacks is written as escapes instead of failing half-way."""
     return io.TextIOWrapper(
-        io.BufferedWriter(raw),
+        buffer,
         encoding="utf-8" if like is None else like.encoding,
         errors="backslashreplace",
         line_buffering=getattr(like, "line_buffering", True) or getattr(like, "write_through", False),
