@@ -88,7 +88,8 @@ def test_a_run_whose_terminal_is_gone_gets_done_and_gives_its_result(project):
 
 
 def test_a_run_whose_reader_left_gets_done(project):
-    done = shell(project, '("$@"; echo $? >code) 2>&1 | head -1', "run", "shop")
+    leave = "{ head -1; exec <&-; touch gate; }"
+    done = shell(project, f'("$@"; echo $? >code) 2>&1 | {leave}', "run", "shop", "-i", "gate=gate")
     assert "flow.start" in done.stdout
     assert (project.root / "code").read_text() == "1\n"
     assert statuses(project) == ["completed"]

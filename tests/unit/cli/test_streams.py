@@ -8,7 +8,6 @@ import sys
 
 from engine.cli.streams import result_apart
 
-
 #: Each number is followed by a signal, which comes when the number has been read: often before who
 #: wrote it has counted what it wrote.
 COUNTING = """\
