@@ -69,7 +69,7 @@ def draw_many(
     """The cells of several activations: how many of them ran at once, and where they only waited.
 
     Returns:
-        The cells, and the most that ran at once.
+        The cells, and the most that ran at once for certain: times are whole milliseconds.
     """
     due = _most(scale, ((one.created_at_ms, one.ended_at_ms or end_ms) for one in activations))
     running = _most(scale, ((one.started_at_ms, one.ended_at_ms or end_ms) for one in attempts))
@@ -83,13 +83,21 @@ def draw_many(
 
 
 def _most(scale: Scale, stretches: Iterable[tuple[int, int]]) -> list[int]:
-    """By column, how many stretches of time there were at once, at most."""
+    """By column, how many stretches of time there were at once, at most.
+
+    Of those within one millisecond it is not known whether they met: they count as one.
+    """
     changes: dict[int, int] = {}
+    shortest: set[int] = set()
     for from_ms, until_ms in stretches:
-        end_ms = max(until_ms, from_ms + 1)
-        changes[from_ms] = changes.get(from_ms, 0) + 1
-        changes[end_ms] = changes.get(end_ms, 0) - 1
+        if from_ms == until_ms:
+            shortest.add(from_ms)
+        else:
+            changes[from_ms] = changes.get(from_ms, 0) + 1
+            changes[until_ms] = changes.get(until_ms, 0) - 1
     counts = [0] * scale.columns
+    for at_ms in shortest:
+        counts[scale.column(at_ms)] = 1
     at_once = 0
     for from_ms, until_ms in pairwise(sorted(changes)):
         at_once += changes[from_ms]

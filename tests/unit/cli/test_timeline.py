@@ -99,3 +99,13 @@ def test_colours_change_nothing_but_the_colour():
 
 def test_where_there_is_no_terminal_the_bars_have_a_handy_width():
     assert max(len(line) for line in drawn(FAILED, width=10_000)[:-1]) == 70
+
+
+def test_what_took_less_than_a_millisecond_is_not_said_to_have_run_beside_its_like():
+    ids = [f"charge#{number}" for number in range(1, 9)]
+    events = [
+        event("flow.start", 0, version=VERSION, input=None, to=ids),
+        *(event(kind, 40, one, 1) for one in ids for kind in ("step.started", "step.completed")),
+    ]
+    _, row, _ = drawn(events, now_ms=BEGIN_MS + 80, width=61, together=True)
+    assert row.split() == ["all", 20 * "░" + "█", "1", "at", "once"]
