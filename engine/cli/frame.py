@@ -251,7 +251,8 @@ def _fan_out(row: StepRow, columns: _Columns) -> str:
     cells = min(_LONGEST_BAR_CHARS, columns.state - width_of(words) - 1)
     if cells < _SHORTEST_BAR_CHARS:
         return fit(words.strip(), columns.state)
-    return f"{bar(row.done / row.total, cells)} {words}"
+    # One more may follow as long as the total may grow.
+    return f"{bar(row.done / (row.total + row.is_growing), cells)} {words}"
 
 
 def _note(row: StepRow, guess: str) -> str:

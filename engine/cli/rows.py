@@ -71,8 +71,9 @@ class StepRow:
 
     @property
     def is_fan_out(self) -> bool:
-        """Whether it is about several activations that are not all done, as far as is known."""
-        return self.total > 1 and (self.done < self.total or self.is_growing)
+        """Whether it is about several activations that are not all done, or may be."""
+        is_several = self.total > 1 or self.done > 0
+        return is_several and (self.done < self.total or self.is_growing)
 
 
 class Board:
@@ -99,10 +100,14 @@ class Board:
         if counted is None or not counted.total:
             return _row_of_none(self._plan.steps[step], run, tally)
         row = _row_of_some(step, counted, now_ms=now_ms, note=note)
-        if run.is_over or row.total == 1:
+        # A join and a collect are due once, and a run that is ending makes nothing due any more.
+        if self._plan.steps[step].trigger != "any" or run.status != RUNNING:
             return row
         to_come, is_growing = self._to_come(step, tally)
-        return replace(row, total=row.total + to_come, is_growing=is_growing)
+        row = replace(row, total=row.total + to_come, is_growing=is_growing)
+        # Between two of many, none may run for a moment.
+        is_between = row.is_fan_out and row.done and row.state in (WAITING, SKIPPED, COMPLETED)
+        return replace(row, state=RUNNING) if is_between else row
 
     def _to_come(self, step: str, tally: Tally) -> tuple[int, bool]:
         """How many activations are known to follow, and whether more than those may."""
@@ -139,8 +144,6 @@ def _row_of_some(step: str, counted: StepTally, *, now_ms: int, note: str) -> St
         words = ", ".join(f"{counts[name]:,} {name}" for name in TELLING if counts[name])
         # What one of many says tells nothing of the others.
         note = ""
-        # Between two of many, none may run for a moment.
-        state = RUNNING if state == WAITING and counts[COMPLETED] else state
     if counted.faulty is not None and counted.faulty.state != COMPLETED:
         note = error_text(counted.faulty.error)
     return StepRow(step, state, words, counted.attempt, _took_ms(counted, now_ms=now_ms), note, counts, total)

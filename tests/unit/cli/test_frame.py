@@ -69,6 +69,15 @@ def test_a_total_that_may_grow_says_so():
     assert " 2 of 30+" in screen(events, WIDE)[3]
 
 
+@pytest.mark.parametrize("total", [1, 2, 30])
+def test_no_bar_is_full_while_its_total_may_grow(total):
+    events = fan_out(total, done=total)
+    line = screen([one for one in events if one.step_id != "find#1" or one.type == "emit"], WIDE)[3]
+    assert line.startswith("● work")
+    assert "━─" in line
+    assert f"{total} of {total}+" in line
+
+
 def test_a_guess_comes_before_the_counts():
     line = screen(fan_out(640, done=312), WIDE, guesses={"work": "about 8 s left"})[3]
     assert line.endswith("196 ms  about 8 s left, 0 running, 328 wai…")

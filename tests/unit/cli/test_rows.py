@@ -77,6 +77,33 @@ def test_a_total_grows_while_a_step_before_it_goes_on():
     assert (row_of("work", events).total, row_of("work", events).is_growing) == (3, True)
 
 
+#: `find` goes on after its first event, of which `work` has done its part.
+ONE_SO_FAR = [
+    *fan_out(1)[:2],
+    event("emit", 2, "find#1", 1, event="found", to=["work#1"]),
+    event("step.started", 3, "work#1", 1, worker="w1"),
+    event("emit", 4, "work#1", 1, event="done", to=[]),
+    event("step.completed", 4, "work#1", 1, result=None, duration=1),
+]
+
+
+def test_what_is_done_is_not_all_while_the_total_may_grow():
+    row = row_of("work", ONE_SO_FAR)
+    assert (row.state, row.done, row.total, row.is_growing, row.is_fan_out) == ("running", 1, 1, True, True)
+    row = row_of("work", [*ONE_SO_FAR, event("step.completed", 5, "find#1", 1, result=None, duration=4)])
+    assert (row.state, row.words, row.is_fan_out) == ("completed", "completed", False)
+
+
+def test_the_first_of_many_that_may_follow_is_told_as_it_is_while_it_runs():
+    row = row_of("work", ONE_SO_FAR[:4])
+    assert (row.state, row.words, row.is_fan_out) == ("running", "running", False)
+
+
+def test_a_run_that_is_ending_makes_nothing_due_any_more():
+    ending = event("flow.cancelling", 5, reason="asked")
+    assert row_of("work", [*ONE_SO_FAR, ending]).state == "completed"
+
+
 def test_a_collect_says_what_it_collects_and_how_much_it_has():
     row = row_of("add", fan_out(3))
     assert (row.state, row.words, row.note) == ("not yet", "collects done", "")
@@ -103,6 +130,17 @@ def test_a_join_says_what_it_still_waits_for():
     assert row_of("ship", HALF_FULL[:3], FORK).words == "not yet"
     row = row_of("ship", HALF_FULL, FORK)
     assert (row.state, row.words) == ("waiting", "waits for wrapped")
+
+
+def test_a_join_is_due_once_whatever_is_emitted_after_it():
+    events = [
+        *HALF_FULL[:2],
+        event("emit", 1, "take#1", 1, event="packed", to=["pack#1"]),
+        *HALF_FULL[3:],
+        event("emit", 5, "pack#1", 1, event="wrapped", to=["ship#1"]),
+        event("step.completed", 6, "ship#1", 1, result=None, duration=1),
+    ]
+    assert (row_of("ship", events, FORK).state, row_of("ship", events, FORK).is_fan_out) == ("completed", False)
 
 
 def test_a_join_that_was_left_incomplete_has_failed_and_says_what_it_misses():
