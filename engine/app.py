@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,9 +17,6 @@ from engine.store.fitness import check
 if TYPE_CHECKING:
     from engine.compile.build import Built
     from engine.worker.process import WorkerProcess
-
-#: Exit code of a process whose vital thread died.
-EXIT_BUG = 70
 
 
 @contextmanager
@@ -57,7 +53,7 @@ def _checked(settings: Settings, url: str, on_lost: Callable[[], None] | None) -
 
 
 def open_worker(
-    store: Store, settings: Settings, built: Built, *, died: Callable[[str], None] | None = None
+    store: Store, settings: Settings, built: Built, *, died: Callable[[str], None]
 ) -> WorkerProcess:
     """A worker for the flows that were built with their handlers; not started.
 
@@ -68,7 +64,7 @@ def open_worker(
         store: Where the work is.
         settings: Threads, lease and limits.
         built: The flows.
-        died: Told why the worker cannot go on; by default the process ends at once, with 70.
+        died: Told once why the worker cannot go on, when that has been logged.
     """
     # Imported here, since Dramatiq takes longer to import than most commands to run.
     from engine import __version__
@@ -96,14 +92,8 @@ def open_worker(
             gather_bytes=settings.limits.gather_bytes,
             release=__version__,
         ),
-        died=died or _die,
+        died=died,
     )
-
-
-def _die(why: str) -> None:
-    """End the process without ceremony: what it holds is taken over when its leases are over."""
-    print(f"flowengine: {why}; the process ends", file=sys.stderr, flush=True)
-    os._exit(EXIT_BUG)
 
 
 def _capture(settings: Settings) -> None:

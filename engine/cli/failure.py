@@ -42,8 +42,22 @@ _CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
 )
 
 
+#: What to do about a bug; more is above it.
+BUG_SENTENCE: Final = "this is a bug of flowengine, not of your flow; please report it with the lines above"
+
+#: What to do about an event loop that a handler blocks.
+UNBLOCK: Final = (
+    "write the handler as `def`, which runs in a thread of its own, or let it hand what takes long "
+    "to `await asyncio.to_thread(…)`"
+)
+
+
 class UsageError(FlowEngineError):
     """The arguments ask for something that cannot be done; says which and what to write."""
+
+
+class WorkEnded(FlowEngineError):
+    """A handler has made the worker of this process unable to go on; says what to change and how to go on."""
 
 
 def exit_code(error: Exception) -> int:
@@ -63,16 +77,17 @@ def report(error: Exception) -> int:
     """
     code = exit_code(error)
     if isinstance(error, click.ClickException):
-        _say(_click_sentence(error))
+        complain(_click_sentence(error))
     elif code == BUG:
         traceback.print_exception(error, file=sys.stderr)
-        _say("this is a bug of flowengine, not of your flow; please report it with the lines above")
+        complain(BUG_SENTENCE)
     else:
-        _say(str(error))
+        complain(str(error))
     return code
 
 
-def _say(sentence: str) -> None:
+def complain(sentence: str) -> None:
+    """Say on stderr what is wrong."""
     click.echo(f"flowengine: {sentence}", err=True)
 
 

@@ -19,8 +19,9 @@ from engine.events.state import COMPLETED
 from engine.logs import configure_logs
 from engine.store.connection import Store
 from engine.worker.process import WorkerProcess
+from engine.worker.vital import HandlerFault
 
-from .failure import FAILED, INTERRUPTED
+from .failure import FAILED, INTERRUPTED, UNBLOCK, WorkEnded
 from .interrupt import Interrupts
 from .outcome import say_failure, to_dict
 from .output import count_of, format_duration, pretty, say, terminal_width, to_json
@@ -89,7 +90,7 @@ class Session:
             try:
                 with self._view(run_id) as view:
                     watcher = Watcher(self._store, run_id, view)
-                    self._watch(watcher, view, interrupts)
+                    self._watch(run_id, watcher, view, interrupts)
                 code = self._tell(watcher, run_id)
                 self._stop(self._grace_ms)
             except KeyboardInterrupt:
@@ -101,15 +102,15 @@ class Session:
                 raise
         return code
 
-    def _watch(self, watcher: Watcher, view: View, interrupts: Interrupts) -> None:
+    def _watch(self, run_id: str, watcher: Watcher, view: View, interrupts: Interrupts) -> None:
         configure_logs(level=logging.WARNING)
         self._begin_to_work()
         unserved = Unserved(self._store, self._plan, view, advice=self._worker_command())
 
         def check() -> None:
-            if self._worker is not None and self._worker.failure is not None:
-                raise RuntimeError(f"the worker of this process died: {self._worker.failure}")
-            if self._worker is None:
+            if self._worker is not None:
+                self._refuse_dead(self._worker, run_id)
+            else:
                 unserved.look(watcher.tally)
 
         follow(watcher, interrupts, between=check)
@@ -129,6 +130,17 @@ class Session:
         # The loop that follows the run says why it died; the view is put in order first.
         self._worker = open_worker(self._store, self._project.settings, self._built, died=_say_nothing)
         self._worker.start()
+
+    def _refuse_dead(self, worker: WorkerProcess, run_id: str) -> None:
+        """Go no further where the worker cannot; the log has said why.
+
+        Raises:
+            WorkEnded: A handler is to blame.
+        """
+        if isinstance(worker.failure, HandlerFault):
+            raise WorkEnded(f"{UNBLOCK}\n{self._how_to_go_on(run_id)}")
+        if worker.failure is not None:
+            raise RuntimeError(f"the worker of this process died: {worker.failure}")
 
     def _stop(self, grace_ms: int) -> None:
         # One that died has threads that no longer answer; its leases end by themselves.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,8 +17,9 @@ from engine.control.deploy import deploy
 from engine.logs import configure_logs
 from engine.store.connection import Store
 from engine.worker.process import WorkerProcess
+from engine.worker.vital import HandlerFault
 
-from .failure import INTERRUPTED
+from .failure import BUG, BUG_SENTENCE, INTERRUPTED, UNBLOCK, complain
 from .interrupt import Interrupts
 from .lines import short_version
 from .output import count_of, format_duration, say, table
@@ -47,7 +50,7 @@ def command(paths: tuple[Path, ...], threads: int | None, redis_url: str | None)
         for warning in store.warnings:
             say(warning)
         later = serve(store, built)
-        worker = open_worker(store, project.settings, built)
+        worker = open_worker(store, project.settings, built, died=_die)
         with Interrupts().caught() as interrupts:
             try:
                 worker.start()
@@ -95,6 +98,13 @@ def greeting(project: Project, built: Built, worker_id: str, later: Mapping[str,
         *table(("FLOW", "VERSION", "", "FILE", ""), rows),
         f"Ctrl-C stops it; running steps then have {format_duration(settings.worker.grace_ms)} to end",
     ]
+
+
+def _die(why: str) -> None:
+    """End the process without ceremony: what it holds is taken over when its leases are over."""
+    complain(f"{UNBLOCK}; this process ends" if isinstance(why, HandlerFault) else BUG_SENTENCE)
+    sys.stderr.flush()
+    os._exit(BUG)
 
 
 def _work(worker: WorkerProcess, interrupts: Interrupts, grace_ms: int) -> int:

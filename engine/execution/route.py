@@ -6,7 +6,7 @@ rest of the run, carries them out and counts.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from engine.compile.plan import Plan, StepPlan
 from engine.events.record import Collect, Emission, Emitted, Routing, Target
@@ -41,22 +41,41 @@ def route(plan: Plan, step: str, events: Iterable[str], *, served: Container[str
     """
     # Whatever a collect waits for, the collects before that wait for too: no others can be concerned.
     covers = plan.steps[step].covers
+    events = tuple(events)
+    first = _first(plan, (*covers, *(name for event in events for name in plan.subscribers.get(event, ()))))
     return Routing(
         joins=" ".join(f"{join.name}:{','.join(join.subscribes)}" for join in plan.joins),
         collects=[_collect(plan.steps[name], covers) for name in covers],
-        targets={event: _targets(plan, event, covers, served) for event in events},
+        targets={event: _targets(plan, event, covers, first, served) for event in events},
     )
 
 
-def _targets(plan: Plan, event: str, covers: Sequence[str], served: Container[str]) -> list[Target]:
+def _first(plan: Plan, names: Iterable[str]) -> dict[str, int]:
+    """By queue, the priority of those steps that are to be begun before the others."""
+    first: dict[str, int] = {}
+    for step in (plan.steps[name] for name in names):
+        first[step.queue] = min(step.priority, first.get(step.queue, step.priority))
+    return first
+
+
+def _targets(
+    plan: Plan, event: str, covers: Sequence[str], first: Mapping[str, int], served: Container[str]
+) -> list[Target]:
     targets = []
     for name in plan.subscribers.get(event, ()):
         step = plan.steps[name]
         if step.trigger == "collect":
             continue
         is_join = step.trigger == "all"
-        # The input of a join is read from the log anyway, and a limited queue has to be asked first.
-        is_takeable = not is_join and step.concurrency is None and step.queue in served
+        # What is taken along is chosen before the rest of the settlement is known to be waiting, so it must
+        # not be of a lower priority. The input of a join is read from the log anyway, and a limited queue
+        # has to be asked first.
+        is_takeable = (
+            not is_join
+            and step.concurrency is None
+            and step.priority == first[step.queue]
+            and step.queue in served
+        )
         targets.append(
             Target(
                 name,

@@ -133,13 +133,13 @@ class AsyncSteps(VitalThread):
             self._changed.notify_all()
 
     def suspicion(self) -> str:
-        """Names the handler that blocks the loop, if one does."""
+        """Names the handler that blocks the loop, if one does, as the beginning of a sentence."""
         task = asyncio.current_task(self._loop)
         if task is None:
             return ""
         attempt = next((of for of, other in tuple(self._tasks.items()) if other is task), None)
         whose = f"the `async def` handler of {attempt.job.id}" if attempt else "a task of a handler"
-        return f": {whose} blocks the event loop"
+        return f"{whose} has blocked the event loop"
 
     def drain(self, timeout_s: float) -> None:
         """Give the tasks time to end, then cancel what is left, and leave."""

@@ -21,6 +21,12 @@ _LONGEST_PAUSE_S: Final = 2.0
 _SHORTEST_PATIENCE_MS: Final = 3_000
 
 
+class HandlerFault(str):
+    """Why a worker cannot go on, where a handler is to blame and not the engine: what it does, and where."""
+
+    __slots__ = ()
+
+
 class Notice:
     """Says that the store does not answer, and that it answers again: once for all threads that find out."""
 
@@ -74,7 +80,7 @@ class VitalThread(threading.Thread):
         raise NotImplementedError
 
     def suspicion(self) -> str:
-        """What may keep this thread from giving a sign of life, as the end of a sentence."""
+        """What a handler does that keeps this thread from giving a sign of life; '' where none is known to."""
         return ""
 
     def beat(self) -> None:
@@ -120,8 +126,14 @@ class Watch:
             if not thread.is_alive():
                 self._dead(f"the thread {thread.name} has died")
             elif silent_ms > self._patience_ms:
-                silent = f"has given no sign of life for {silent_ms / 1000:.1f} s"
-                self._dead(f"the thread {thread.name} {silent}{thread.suspicion()}")
+                self._dead(_silence(thread, silent_ms / 1000))
+
+
+def _silence(thread: VitalThread, silent_s: float) -> str:
+    suspicion = thread.suspicion()
+    if suspicion:
+        return HandlerFault(f"{suspicion} for {silent_s:.1f} s")
+    return f"the thread {thread.name} has given no sign of life for {silent_s:.1f} s"
 
 
 class Outage:

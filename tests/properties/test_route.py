@@ -65,7 +65,14 @@ def test_every_subscriber_is_a_target_once_in_the_order_of_the_plan(drawn, serve
             it = plan.steps[target.step]
             assert (target.queue, target.place, target.priority) == (it.queue, it.index, it.priority)
             assert target.join == (",".join(it.subscribes) if it.trigger == "all" else "")
-            takeable = it.queue in served and it.trigger == "any" and it.concurrency is None
+            due = {
+                *plan.steps[step].covers,
+                *(name for one in events for name in plan.subscribers.get(one, ())),
+            }
+            is_first = all(
+                plan.steps[name].priority >= it.priority for name in due if plan.steps[name].queue == it.queue
+            )
+            takeable = it.queue in served and it.trigger == "any" and it.concurrency is None and is_first
             assert target.takeable == takeable
 
 

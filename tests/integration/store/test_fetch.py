@@ -78,6 +78,17 @@ def test_asked_again_it_leaves_out_jobs_of_a_run_that_was_removed(store, driver)
     assert driver.commit(gone).word == "GONE"
 
 
+def test_asked_again_it_answers_jobs_of_a_run_that_fails_meanwhile_too(driver):
+    """They are leased, so the run has to wait for them."""
+    driver.start(run_id="r")
+    driver.commit(driver.fetch_one(), emits=[("one", 1), ("one", 2)])
+    first, second = driver.fetch(room=2)
+    driver.fail(first)
+    assert driver.state("r").status == "failing"
+
+    assert driver.fetch(room=2, seq=driver.seq) == [second]
+
+
 def kept_seq(job):
     return int(job.token.rpartition(".")[2])
 
@@ -196,6 +207,17 @@ def test_an_id_without_a_job_is_passed_over(store, driver):
         client.zadd(f"{store.keys.prefix}:queue:f.a:wait", {"nobody/a#1": 1})
 
     assert [job.run_id for job in driver.fetch()] == ["r"]
+
+
+def test_an_id_of_a_job_that_somebody_has_is_passed_over(store, driver):
+    driver.start(run_id="r")
+    job = driver.fetch_one()
+    with store.talking() as client:
+        client.zadd(f"{store.keys.prefix}:queue:f.a:wait", {job.id: 1})
+    driver.start(run_id="r2")
+
+    assert [job.run_id for job in driver.fetch(room=5)] == ["r2"]
+    assert driver.commit(job).word == "OK"
 
 
 def test_a_call_drops_a_bounded_number_of_dead_ids(store, driver):

@@ -138,14 +138,15 @@ def test_a_place_that_is_freed_wakes_somebody(store, driver, call):
     assert members(store, "queue:f.b:active").count(second.id) == 1
 
 
-def test_a_place_that_is_freed_in_a_failing_run_wakes_somebody(store, driver):
+@pytest.mark.parametrize("call", [commit, fail, release, delay, lose])
+def test_a_place_that_is_freed_in_a_failing_run_wakes_somebody(store, driver, call):
     fill(driver, 2, run_id="bad")
     first, second = driver.fetch(room=2)
     fill(driver, 2, run_id="good")
     driver.fail(first)
     (third,) = driver.fetch(room=9)
     take_marker(store)
-    driver.release(second)
+    call(driver, second)
 
     assert driver.state("bad").status == "failed"
     assert markers(store) == 1

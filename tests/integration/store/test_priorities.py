@@ -142,6 +142,14 @@ def test_queues_of_one_priority_share_the_room_and_others_get_what_is_left(store
     audit(store)
 
 
+def test_no_queue_of_a_priority_is_left_out_though_there_is_room_for_one_job_at_a_time(store):
+    """Where a fetch begins is left to chance: both are served, but for one time in 2^39."""
+    driver = Driver(store, deployed(store, QUEUES))
+    begin(driver, *"y" * 40, *"z" * 40)
+
+    assert {job.step for _ in range(40) for job in driver.fetch(room=1)} == {"y", "z"}
+
+
 def test_a_queue_that_has_less_than_its_share_leaves_it_to_others(store):
     driver = Driver(store, deployed(store, QUEUES))
     begin(driver, *"xxxyzz")

@@ -116,3 +116,15 @@ def test_an_id_without_a_job_is_dropped(store, driver):
 
     assert members(store, "queue:f.a:delayed") == members(store, "queue:f.a:wait") == []
     assert hash_at(store, "job:nobody/a#1") == {}
+
+
+def test_an_id_of_a_job_that_somebody_has_is_dropped(store, driver):
+    driver.start(run_id="r")
+    job = driver.fetch_one()
+    with store.talking() as client:
+        client.zadd(f"{store.keys.prefix}:queue:f.a:delayed", {job.id: 1})
+        client.zadd(f"{store.keys.prefix}:timers", {"d f.a": 1})
+    driver.promote()
+
+    assert members(store, "queue:f.a:delayed") == members(store, "queue:f.a:wait") == []
+    assert driver.commit(job).word == "OK"

@@ -50,6 +50,16 @@ def test_stage_records_each_emission_once(store, driver):
     assert [it.data["payload"] for it in emits_of(driver)] == list(range(150))
 
 
+def test_each_part_puts_off_the_end_of_all_that_is_staged(store, driver):
+    job = entry(driver)
+    driver.stage_all(job, items(10))
+    with store.talking() as client:
+        client.pexpire(f"{store.keys.prefix}:stage:r/list#1", 5_000)
+    driver.send(driver.stage_call(job, items(20)[10:], first=10))
+
+    assert ttl_ms(store) > 3_590_000
+
+
 def test_a_part_that_is_missing_is_asked_for(store, driver):
     job = entry(driver)
     was = contents(store)
@@ -107,6 +117,15 @@ def test_a_settlement_that_comes_before_the_last_part_is_told_how_many_are_there
     assert driver.commit(job, staged=61) == ("UNSTAGED", [60])
 
 
+def test_a_settlement_that_tells_of_fewer_than_are_there_settles_nothing(store, driver):
+    job = entry(driver)
+    driver.stage_all(job, items(60))
+    was = contents(store)
+
+    assert driver.commit(job, staged=59) == ("UNSTAGED", [60])
+    assert contents(store) == was
+
+
 def test_a_settlement_sent_again_is_known(store, driver):
     job = entry(driver)
     driver.stage_all(job, items(60))
@@ -140,6 +159,15 @@ def test_a_failure_takes_away_what_was_staged(store, driver):
 
     assert ttl_ms(store) == -2
     assert driver.state("r").status == "failed"
+
+
+def test_a_failure_takes_away_what_a_lost_attempt_has_staged(store, driver):
+    job = entry(driver)
+    driver.stage_all(job, items(60))
+    driver.lose(job)
+    driver.fail(driver.fetch_one())
+
+    assert ttl_ms(store) == -2
 
 
 def test_a_step_that_settles_in_a_failing_run_stages_in_vain(store):

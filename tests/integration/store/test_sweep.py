@@ -120,6 +120,14 @@ def test_when_the_clock_went_back_nothing_expires_for_one_lease(store, driver):
     assert driver.renew(job) == ["kept"]
 
 
+def test_a_grace_that_was_given_for_a_longer_lease_is_cut_to_one_of_now(store, driver):
+    now = server_ms(store)
+    set_sweep(store, last=now - LEASE_MS // 4, grace=now + 3_600_000)
+
+    assert driver.sweep().word == "GRACE"
+    assert int(hash_at(store, "sweep")["grace"]) <= server_ms(store) + LEASE_MS
+
+
 def test_a_deadline_far_ahead_is_brought_back(store, driver):
     driver.start()
     job = driver.fetch_one()
@@ -250,6 +258,17 @@ def test_the_leases_of_every_queue_in_use_are_looked_at(store, driver):
     driver.expire(driver.fetch_one(), other.fetch_one())
 
     assert driver.sweep().lost == 2
+
+
+def test_the_number_that_one_call_takes_back_is_that_of_all_queues(store, driver):
+    other = Driver(store, deployed(store, CHAIN, flow="g"), name="v")
+    for one in (driver, driver, other, other):
+        one.start()
+    driver.expire(*driver.fetch(room=5), *other.fetch(room=5))
+    assert driver.sweep(limit=3).lost == 3
+    driver.expire()
+
+    assert driver.sweep(limit=3).lost == 1
 
 
 def test_a_sweep_sent_again_takes_nothing_more(store, driver):

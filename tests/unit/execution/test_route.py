@@ -61,6 +61,26 @@ def test_nothing_emitted_nothing_follows():
     assert route(PLAN, "a", [], served=PLAN.queues) == Routing("", [], {})
 
 
+def test_nothing_is_taken_along_before_what_the_same_settlement_makes_due_at_a_higher_priority():
+    plan = plan_from(
+        {
+            "a": {"emits": ["one", "two"], "queue": "q"},
+            "b": {"subscribes": "one", "queue": "q", "priority": 9},
+            "c": {"subscribes": "two", "queue": "q", "priority": 0},
+            "d": {"subscribes": {"any": ["one", "two"]}, "queue": "other"},
+        }
+    )
+    both = route(plan, "a", ["one", "two"], served={"q", "other"}).targets
+    assert [(it.step, it.takeable) for event in both.values() for it in event] == [
+        ("b", 0),
+        ("d", 1),
+        ("c", 1),
+        ("d", 1),
+    ]
+    [alone, _] = route(plan, "a", ["one"], served={"q", "other"}).targets["one"]
+    assert alone.takeable == 1
+
+
 def test_a_job_of_a_limited_queue_is_never_taken_along():
     plan = plan_from({"a": {"emits": ["one"]}, "b": {"subscribes": "one", "concurrency": 4}})
     (target,) = route(plan, "a", ["one"], served=plan.queues).targets["one"]

@@ -160,7 +160,7 @@ def test_who_blocks_the_loop_is_named(stage):
 
     stage.schedule(blocks)
     assert blocked.wait(10)
-    assert stage.loop.suspicion() == ": the `async def` handler of r/a#1 blocks the event loop"
+    assert stage.loop.suspicion() == "the `async def` handler of r/a#1 has blocked the event loop"
     opened.set()
     wait_until(lambda: stage.loop.suspicion() == "")
 
@@ -177,7 +177,7 @@ def test_a_task_that_a_handler_has_started_is_not_called_by_the_name_of_a_step(s
 
     stage.schedule(starts)
     assert blocked.wait(10)
-    assert stage.loop.suspicion() == ": a task of a handler blocks the event loop"
+    assert stage.loop.suspicion() == "a task of a handler has blocked the event loop"
     opened.set()
     stage.result()
 

@@ -8,7 +8,7 @@ import pytest
 
 from engine.clock import monotonic_ms
 from engine.errors import StoreUnavailable
-from engine.worker.vital import Notice, VitalThread, Watch
+from engine.worker.vital import HandlerFault, Notice, VitalThread, Watch
 
 LEASE_MS = 20_000
 
@@ -54,6 +54,15 @@ def test_one_that_is_silent_for_half_a_lease_is_named(watch, waiter, said):
     waiter.beat_ms = monotonic_ms() - LEASE_MS / 2 - 1
     watch.look()
     assert said == ["the thread flowengine-waiter has given no sign of life for 10.0 s"]
+    assert not isinstance(said[0], HandlerFault)
+
+
+def test_where_a_handler_is_to_blame_the_handler_is_named_and_not_the_thread(watch, waiter, said):
+    waiter.suspicion = lambda: "a handler sleeps"
+    waiter.beat_ms = monotonic_ms() - LEASE_MS / 2 - 1
+    watch.look()
+    assert said == ["a handler sleeps for 10.0 s"]
+    assert isinstance(said[0], HandlerFault)
 
 
 def test_one_that_has_died_is_named(watch, waiter, said):

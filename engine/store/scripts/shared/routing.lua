@@ -56,7 +56,8 @@ local function give_share_back(r)
   for place = 1, #r.collects do r.left[place] = (r.left[place] or 0) - 1 end
 end
 
--- Whether a job may go to the caller at once: it asks for one, and would be given this one by the next fetch.
+-- Whether a job may go to the caller at once: it asks for one, and nothing waits before this one. Which jobs of one
+-- settlement come first the caller knows: only those are takeable.
 local function may_take(r, queue, takeable)
   return r.take ~= '' and not r.next_job and takeable == '1' and redis.call('ZCARD', QUEUE .. queue .. ':wait') == 0
     and redis.call('HEXISTS', QUEUE .. queue .. ':conf', 'cap') == 0
