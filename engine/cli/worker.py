@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -103,7 +102,6 @@ def greeting(project: Project, built: Built, worker_id: str, later: Mapping[str,
 def _die(why: str) -> None:
     """End the process without ceremony: what it holds is taken over when its leases are over."""
     complain(f"{UNBLOCK}; this process ends" if isinstance(why, HandlerFault) else BUG_SENTENCE)
-    sys.stderr.flush()
     os._exit(BUG)
 
 

@@ -80,7 +80,7 @@ class VitalThread(threading.Thread):
         raise NotImplementedError
 
     def suspicion(self) -> str:
-        """What a handler does that keeps this thread from giving a sign of life; '' where none is known to."""
+        """What a handler does that keeps this thread from giving a sign of life; '' where none does."""
         return ""
 
     def beat(self) -> None:

@@ -135,15 +135,29 @@ def test_a_worker_whose_loop_is_blocked_says_by_whom_and_ends(shop, mill):
     run_id = shop.start(mill.flow, {"width": 1, "how": "blocking"})
     _, err = first.communicate(timeout=LIMIT_S)
     assert first.returncode == 70
-    last = err.splitlines()[-1]
-    assert last.startswith("flowengine: the thread flowengine-loop has given no sign of life for ")
-    assert last.endswith(
-        f": the `async def` handler of {run_id}/wait#1 blocks the event loop; the process ends"
-    )
+    *_, told, advice = err.splitlines()
+    assert f"CRITICAL worker.process: the `async def` handler of {run_id}/wait#1 has blocked" in told
+    assert advice.startswith("flowengine: write the handler as `def`")
+    assert err.count("has blocked") == 1
     mill.worker()
     assert_done(shop, run_id, 1)
     [lost] = shop.events(run_id, STEP_LOST)
     assert (lost.step_id, lost.data["losses"]) == ("wait#1", 1)
+
+
+def test_a_run_whose_handler_blocks_the_loop_says_so_and_how_to_go_on(shop, mill):
+    mill.env["FLOWENGINE_WORKER_LEASE"] = "2s"
+    mill.write("opened", "")
+    done = mill.run("run", "waiting", "--worker", "-i", "width=1", "-i", "how=blocking")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Traceback" not in done.stderr
+    [run_id] = [run["runId"] for run in mill.json("runs")]
+    told, advice, over, *_ = done.stderr.splitlines()[-5:]
+    assert f"the `async def` handler of {run_id}/wait#1 has blocked the event loop for " in told
+    assert advice.startswith("flowengine: write the handler as `def`")
+    assert over == f"run {run_id} is not over"
+    mill.worker()
+    assert_done(shop, run_id, 1)
 
 
 def test_a_worker_that_is_killed_while_many_steps_wait_is_replaced(shop, mill):
