@@ -34,11 +34,20 @@ def encode_json(value: Any) -> bytes:
     try:
         raw = orjson.dumps(value)
     except TypeError as error:
-        raise PayloadError(f"{error}: only JSON values can be recorded") from error
+        raise PayloadError(_why(str(error))) from error
     # The encoder writes NaN and infinities as null: a value that would change on its way is refused.
     if b"null" in raw and _has_no_number(value):
         raise PayloadError("a number that is not finite (NaN or infinity) is no JSON value")
     return raw
+
+
+def _why(found: str) -> str:
+    """What the encoder found, as part of a sentence."""
+    _, is_type, name = found.partition("Type is not JSON serializable: ")
+    if not is_type:
+        return found[:1].lower() + found[1:]
+    advice = ": put `await` before the call that made it" if name == "coroutine" else ""
+    return f"a `{name}` is no JSON value{advice}"
 
 
 def _has_no_number(value: Any) -> bool:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Executor
-from typing import Any
+from types import CoroutineType
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar, cast
 
 from .context import StepContext, StepFlow, StepLogger, StepState
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: Calls of one handler that are remembered before those that have begun are forgotten.
+_MOST_CALLS: Final = 64
 
 
 class AsyncStepContext:
@@ -49,20 +58,57 @@ class AsyncStepContext:
         """Say how far the step is, from 0 to 1."""
         self._context.progress(fraction, message)
 
+    def look_for_unawaited(self) -> None:
+        """Let no change of the state be lost for a forgotten `await`; asked when the handler has returned.
+
+        Raises:
+            RuntimeError: One was never awaited.
+        """
+        unawaited = [] if self._state is None else self._state.unawaited()
+        for call in unawaited:
+            call.close()
+        if unawaited:
+            name = unawaited[0].__name__
+            raise RuntimeError(f"`ctx.state.{name}` was not awaited: write `await ctx.state.{name}(…)`")
+
+
+def _remembered(
+    ask: Callable[Concatenate[AsyncStepState, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[AsyncStepState, P], Coroutine[Any, Any, T]]:
+    """A call that is remembered until it has begun."""
+
+    @functools.wraps(ask)
+    def remember(self: AsyncStepState, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
+        call = ask(self, *args, **kwargs)
+        self.calls.append(cast("CoroutineType[Any, Any, Any]", call))
+        if len(self.calls) > _MOST_CALLS:
+            self.calls = self.unawaited()
+        return call
+
+    return remember
+
 
 class AsyncStepState:
     """Values that the steps of the run share; what this attempt changed is seen at once.
 
     One call at a time: of two tasks of one handler that change a key, the one must not count up from a
     value that the other has replaced meanwhile.
+
+    Attributes:
+        calls: Changes that were asked for: all that have not begun, and some that have.
     """
 
-    __slots__ = ("_aside", "_one_at_a_time", "_state")
+    __slots__ = ("_aside", "_one_at_a_time", "_state", "calls")
 
     def __init__(self, state: StepState, aside: Executor) -> None:
         self._state = state
         self._aside = aside
         self._one_at_a_time = asyncio.Lock()
+        self.calls: list[CoroutineType[Any, Any, Any]] = []
+
+    def unawaited(self) -> list[CoroutineType[Any, Any, Any]]:
+        """Changes that were asked for and have not begun."""
+        return [call for call in self.calls if inspect.getcoroutinestate(call) == inspect.CORO_CREATED]
 
     async def get(self, key: str, default: Any = None) -> Any:
         """The value of a key, or the default."""
@@ -71,16 +117,19 @@ class AsyncStepState:
                 self._aside, self._state.get, key, default
             )
 
+    @_remembered
     async def set(self, key: str, value: Any) -> None:
         """Set a key to a JSON-able value; None counts as absent when it is read."""
         async with self._one_at_a_time:
             self._state.set(key, value)
 
+    @_remembered
     async def delete(self, key: str) -> None:
         """Remove a key."""
         async with self._one_at_a_time:
             self._state.delete(key)
 
+    @_remembered
     async def incr(self, key: str, by: float = 1) -> Any:
         """Add to a number, 0 where there is none.
 

@@ -112,6 +112,7 @@ async def await_handler(execution: Execution) -> Execution:
     with Capture(context):
         told = AsyncStepContext(context, execution.env.services.aside)
         result = await execution.handler(execution.job, told)
+        told.look_for_unawaited()
     return execution._replace(result=result)
 
 

@@ -127,6 +127,23 @@ def test_what_is_not_json_is_refused(value):
         encode_json(value)
 
 
+async def unawaited():
+    pass
+
+
+def test_what_is_not_json_is_named():
+    def refusal(value):
+        with pytest.raises(PayloadError) as refused:
+            encode_json(value)
+        return str(refused.value)
+
+    assert refusal({"a": {1, 2}}) == "a `set` is no JSON value"
+    assert refusal({1: "x"}) == "dict key must be str"
+    call = unawaited()
+    assert refusal(call) == "a `coroutine` is no JSON value: put `await` before the call that made it"
+    call.close()
+
+
 def test_null_is_json_all_the_same():
     assert (
         encode_json({"a": None, "b": [None], "c": "null", "d": 1.5})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from engine.clock import ServerClock
 from engine.execution.attempt import Attempt
 from engine.execution.context import Services, StepContext
-from engine.execution.execute import execute
+from engine.execution.execute import execute, execute_async
 from engine.execution.settlement import Environment, Settlement
 from engine.registry.plans import LinkedPlan
 from engine.store.connection import Call
@@ -70,6 +71,13 @@ class Bench:
         """Run a handler as step `a`."""
         handlers: Mapping[str, Any] = dict.fromkeys("abc", handler)
         return execute(self.attempt, LinkedPlan(PLAN, handlers), self.env)
+
+    def execute_async(self, handler: Callable[[Any, Any], Any]) -> Settlement:
+        """Run an `async def` handler as step `a`."""
+        linked = LinkedPlan(PLAN, dict.fromkeys("abc", handler))
+        settlement = asyncio.run(execute_async(self.attempt, linked, self.env))
+        assert settlement is not None
+        return settlement
 
     def call_of(self, settlement: Settlement) -> Call:
         """The call that a settlement makes with everything unsent."""

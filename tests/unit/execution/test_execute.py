@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 
 import orjson
@@ -119,6 +120,33 @@ def test_a_failure_has_the_users_traceback_and_no_frame_of_the_engine():
     assert described["message"] == "'missing'"
     assert described["traceback"].count('File "') == 1
     assert 'return job.data["missing"]' in described["traceback"]
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments"), [("set", ("books", 3)), ("delete", ("books",)), ("incr", ("books",))]
+)
+def test_a_change_of_the_state_that_was_not_awaited_fails_the_step(call, arguments):
+    async def handler(job, ctx):
+        for number in range(200):
+            await ctx.state.set("n", number)
+        getattr(ctx.state, call)(*arguments)
+
+    bench = Bench()
+    described = data_of(bench.call_of(bench.execute_async(handler)))["error"]
+    assert described["type"] == "RuntimeError"
+    assert described["message"] == f"`ctx.state.{call}` was not awaited: write `await ctx.state.{call}(…)`"
+
+
+def test_changes_of_the_state_may_be_awaited_in_tasks():
+    async def handler(job, ctx):
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(100):
+                tasks.create_task(ctx.state.set(f"n{number}", number))
+        await asyncio.gather(ctx.state.incr("n0"), ctx.state.delete("n1"))
+
+    bench = Bench()
+    bench.execute_async(handler)
+    assert len(bench.attempt.changes) == 102
 
 
 def test_an_exception_that_was_never_raised_has_no_traceback():
