@@ -207,7 +207,15 @@ def _columns(rows: Sequence[StepRow], *, width: int) -> _Columns:
     return _Columns(step, state, attempt, max(0, left - state - len(_GAP)))
 
 
+def _is_words_only(row: StepRow) -> bool:
+    """Whether nothing stands behind the state, which may take the rest of the line then."""
+    return not (row.is_fan_out or row.attempt or row.note) and row.took_ms is None
+
+
 def _state_width(row: StepRow, *, width: int) -> int:
+    """The columns that a state needs, of which the table's are made."""
+    if _is_words_only(row):
+        return 0
     if row.is_fan_out:
         return _bar_width(width) + 1 + width_of(_done(row))
     return width_of(row.words)
@@ -219,8 +227,10 @@ def _bar_width(width: int) -> int:
 
 def _line(row: StepRow, columns: _Columns, guess: str) -> Text:
     mark, style = _MARKS[row.state]
-    state = _fan_out(row, columns) if row.is_fan_out else fit(row.words, columns.state)
     step = pad(fit(f"{mark} {row.step}", columns.step), columns.step)
+    if _is_words_only(row):
+        return Text(f"{step}{_GAP}{row.words}", style=style)
+    state = _fan_out(row, columns) if row.is_fan_out else fit(row.words, columns.state)
     line = Text().append(f"{step}{_GAP}{pad(state, columns.state)}", style=style)
     if columns.attempt:
         attempt = str(row.attempt) if row.attempt else ""

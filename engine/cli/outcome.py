@@ -23,7 +23,9 @@ def to_dict(run: RunState, plan: Plan) -> dict[str, Any]:
         plan: The plan that it is pinned to; steps without an activation come last.
     """
     steps = [_activation_to_dict(activation) for activation in run.activations.values()]
-    steps += [{"step": name, "stepId": None, "state": None} for name in never_due(run, plan)]
+    steps += [
+        {"step": name, "stepId": None, "state": None} for name in in_order(plan) if name not in run.created
+    ]
     return {
         "runId": run.run_id,
         "flow": run.flow,
@@ -38,11 +40,6 @@ def to_dict(run: RunState, plan: Plan) -> dict[str, Any]:
         "failedStep": run.failed_step,
         "steps": steps,
     }
-
-
-def never_due(run: RunState, plan: Plan) -> list[str]:
-    """Steps of the plan that have had no activation."""
-    return [name for name in in_order(plan) if name not in run.created]
 
 
 def _activation_to_dict(activation: Activation) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from .tally import StepTally, Tally
 NOT_YET: Final = "not yet"
 NOT_REACHED: Final = "not reached"
 
-#: Said of the join for which a run failed.
+#: Said of a join that had some of its events when its run ended.
 INCOMPLETE: Final = "incomplete"
 
 #: States in the order in which a row with several names them: what needs attention first.
@@ -131,9 +131,9 @@ class Board:
         return self._before[step]
 
 
-def step_rows(run: RunState, plan: Plan, *, now_ms: int, notes: Mapping[str, str]) -> list[StepRow]:
-    """As `Board.rows`, of a run that was folded without counting."""
-    return Board(plan).rows(run, Tally.of(run), now_ms=now_ms, notes=notes)
+def step_rows(run: RunState, plan: Plan, emitted: Mapping[str, int], *, now_ms: int) -> list[StepRow]:
+    """As `Board.rows`, of a run that was folded without counting more than its events by name."""
+    return Board(plan).rows(run, Tally.of(run, emitted), now_ms=now_ms, notes={})
 
 
 def _row_of_some(step: str, counted: StepTally, *, now_ms: int, note: str) -> StepRow:
@@ -161,23 +161,30 @@ def _took_ms(counted: StepTally, *, now_ms: int) -> int | None:
 
 def _row_of_none(step: StepPlan, run: RunState, tally: Tally) -> StepRow:
     """The row of a step that was never due: nothing led to it yet, or it waits for what is not complete."""
-    state, words, note = NOT_YET, NOT_YET, ""
-    come = [event for event in step.subscribes if tally.emitted[event]]
+    come = sum(tally.emitted[event] for event in step.subscribes)
     missing = ", ".join(event for event in step.subscribes if not tally.emitted[event])
-    if step.trigger == "collect":
-        [event] = step.subscribes
-        words = f"collects {event}"
-        if come:
-            state, note = WAITING, f"{tally.emitted[event]:,} so far"
-    elif step.trigger == "all" and come:
-        state, words = WAITING, f"waits for {missing}"
+    state, words, note = NOT_YET, NOT_YET, ""
     if run.is_over:
-        state, words, note = NOT_REACHED, NOT_REACHED, ""
-        if step.trigger == "all" and come:
-            note = f"misses {missing}"
-        if run.failed_step == step.name:
-            state, words = FAILED, INCOMPLETE
+        state, words = NOT_REACHED, NOT_REACHED
+        if step.trigger == "all" and come and missing:
+            words, note = INCOMPLETE, f"misses {missing}"
+            state = FAILED if _is_failed_by_joins(run) else state
+    elif step.trigger == "collect":
+        words = f"collects {step.subscribes[0]}"
+        if come:
+            state, note = WAITING, f"{come:,} so far"
+    elif step.trigger == "all" and missing:
+        words = f"waits for {missing}"
+        state = WAITING if come else state
     return StepRow(step.name, state, words, 0, None, note, Counter())
+
+
+def _is_failed_by_joins(run: RunState) -> bool:
+    """Whether joins that cannot be filled any more failed the run, which names the first of them.
+
+    No other step fails a run without having been due.
+    """
+    return run.failed_step is not None and run.failed_step not in run.created
 
 
 def took_ms(activations: Iterable[Activation], *, now_ms: int) -> int | None:

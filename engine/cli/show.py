@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import click
@@ -17,7 +19,7 @@ from .attempts import Attempts
 from .completion import run_ids
 from .found import read_run
 from .lines import error_text, short_value, short_version
-from .outcome import error_lines, never_due, to_dict
+from .outcome import error_lines, to_dict
 from .output import (
     NO_LIMIT,
     fit,
@@ -31,7 +33,8 @@ from .output import (
     wants_colour,
 )
 from .project import open_project, output_option, redis_option
-from .rows import NOT_REACHED, NOT_YET, StepRow, step_rows, took_ms
+from .rows import StepRow, step_rows, took_ms
+from .tally import counting
 from .timeline import Row, timeline
 
 _HEADERS: Final = ("STEP", "STATE", "ATTEMPT", "AT", "TOOK", "RESULT")
@@ -54,14 +57,14 @@ def command(run: str, redis_url: str | None, style: str) -> None:
     many activations is one row here; -o json has each of them, with all their attempts.
     """
     project = open_project(redis_url=redis_url)
-    attempts = Attempts()
+    attempts, emitted = Attempts(), Counter[str]()
     with project.open_store() as store:
-        state, plan = read_run(store, run, noting=attempts.noting)
+        state, plan = read_run(store, run, noting=lambda events: attempts.noting(counting(events, emitted)))
     if style == "json":
         print_json(with_attempts(to_dict(state, plan), state, attempts))
         return
     width, colour = terminal_width(sys.stdout), wants_colour(sys.stdout)
-    for line in describe(state, plan, attempts, now_ms=now_ms(), width=width, colour=colour):
+    for line in describe(state, plan, attempts, emitted, now_ms=now_ms(), width=width, colour=colour):
         click.echo(line)
 
 
@@ -83,10 +86,28 @@ def with_attempts(told: dict[str, Any], run: RunState, attempts: Attempts) -> di
 
 
 def describe(
-    run: RunState, plan: Plan, attempts: Attempts, *, now_ms: int, width: int = NO_LIMIT, colour: bool = False
+    run: RunState,
+    plan: Plan,
+    attempts: Attempts,
+    emitted: Mapping[str, int],
+    *,
+    now_ms: int,
+    width: int = NO_LIMIT,
+    colour: bool = False,
 ) -> list[str]:
-    """The run as lines; pure."""
+    """The run as lines; pure.
+
+    Args:
+        run: The run.
+        plan: The plan that it is pinned to.
+        attempts: The attempts of the run.
+        emitted: How many events of each name it has emitted.
+        now_ms: Wall-clock time.
+        width: Columns of the terminal.
+        colour: Whether to colour it.
+    """
     rows = _rows(run)
+    steps = step_rows(run, plan, emitted, now_ms=now_ms)
     lasted = format_duration((run.ended_at_ms or now_ms) - run.started_at_ms)
     lines = [
         f"run      {run.run_id}",
@@ -97,7 +118,7 @@ def describe(
         else f"started  {format_date(run.started_at_ms)}, {lasted} ago",
         fit(f"input    {short_value(run.input)}", width),
         "",
-        *_table(run, plan, rows, now_ms=now_ms, width=width),
+        *_table(run, rows, steps, now_ms=now_ms, width=width),
         "",
         *timeline(run, rows, attempts, now_ms=now_ms, width=width, colour=colour),
     ]
@@ -123,16 +144,17 @@ def _rows(run: RunState) -> list[Row]:
     return rows
 
 
-def _table(run: RunState, plan: Plan, rows: list[Row], *, now_ms: int, width: int) -> list[str]:
-    together = {one.step: one for one in step_rows(run, plan, now_ms=now_ms, notes={})}
+def _table(run: RunState, rows: list[Row], steps: Sequence[StepRow], *, now_ms: int, width: int) -> list[str]:
+    together = {step.step: step for step in steps}
     cells: list[tuple[str, ...]] = []
     for row in rows:
         if len(row.activations) == 1:
             cells.append(_cells(run, row.activations[0], now_ms=now_ms))
         else:
             cells += _cells_of_many(run, row, together[row.activations[0].step], now_ms=now_ms)
-    words = NOT_REACHED if run.is_over else NOT_YET
-    cells += [(name, words, "", "", "", "") for name in never_due(run, plan)]
+    cells += [
+        (step.step, step.words, "", "", "", step.note) for step in steps if step.step not in run.created
+    ]
     headers: tuple[str, ...] = _HEADERS
     if all(one.attempt <= 1 for one in run.activations.values()):
         headers, *cells = (_without_attempt(line) for line in (headers, *cells))

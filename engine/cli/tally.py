@@ -8,6 +8,7 @@ what the flow has steps.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from engine.events.fold import Activation, RunState
@@ -93,9 +94,10 @@ class Tally:
         self._moved: dict[str, str] = {}
 
     @classmethod
-    def of(cls, run: RunState) -> Tally:
-        """Count a run that was folded without counting; what it has emitted is not known then."""
+    def of(cls, run: RunState, emitted: Mapping[str, int]) -> Tally:
+        """Count a run that was folded without counting more than what it has emitted."""
         tally = cls()
+        tally.emitted.update(emitted)
         for activation in run.activations.values():
             tally._step(activation.step).add(activation)
         return tally
@@ -123,7 +125,7 @@ class Tally:
         self._step(activation.step).move(activation, before=before)
 
     def _emit(self, event: Event) -> None:
-        self.emitted[str(event.data.get("event"))] += 1
+        self.emitted[_emitted(event)] += 1
         if "k" in event.data and event.step_name is not None:
             self._step(event.step_name).to_come -= 1
 
@@ -131,3 +133,15 @@ class Tally:
         if name not in self.steps:
             self.steps[name] = StepTally()
         return self.steps[name]
+
+
+def counting(events: Iterable[Event], emitted: Counter[str]) -> Iterator[Event]:
+    """Pass events of a run on, and count by name what it emits."""
+    for event in events:
+        if event.type == EMIT:
+            emitted[_emitted(event)] += 1
+        yield event
+
+
+def _emitted(event: Event) -> str:
+    return str(event.data.get("event"))

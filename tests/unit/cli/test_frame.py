@@ -8,6 +8,7 @@ from engine.cli.frame import Screen, bar, frame
 from engine.cli.output import NO_LIMIT
 from engine.cli.rows import Board
 from engine.cli.said import LastSaid
+from tests.support.store import plan_from
 from tests.unit.cli.sample import BEGIN_MS, FAILED, HALF_WAY, PLAN, event
 from tests.unit.cli.wide import WIDE, counted, fan_out
 
@@ -90,6 +91,25 @@ def test_a_fan_out_in_which_one_failed_says_so_first():
     assert line.startswith("✗ work")
     assert line.endswith("1 failed, 1 running, 4 waiting; ValueError: no")
     assert "4 of 9, 1 failed" in screen(events, WIDE, width=60)[3]
+
+
+def test_a_join_says_all_that_it_waits_for_where_the_line_has_room():
+    names = ["order.checked", "order.packed", "order.paid"]
+    plan = plan_from(
+        {
+            "take": {"emits": names},
+            "ship": {"subscribes": {"all": names}},
+        }
+    )
+    events = [
+        event("flow.start", 0, version=plan.version, to=["take#1"]),
+        event("step.started", 1, "take#1", 1, worker="w1"),
+    ]
+    _, header, take, ship = screen(events, plan)
+    assert header == "  step  state            took"
+    assert take == "● take  running        199 ms"
+    assert ship == "· ship  waits for order.checked, order.packed, order.paid"
+    assert screen(events, plan, width=50)[3] == "· ship  waits for order.checked, order.packed,…"
 
 
 def test_a_fan_out_that_is_over_is_told_in_words():

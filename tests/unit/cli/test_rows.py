@@ -2,14 +2,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.cli.rows import Board, followers, in_order, most_telling, step_rows
-from tests.unit.cli.sample import BEGIN_MS, FAILED, HALF_WAY, PLAN, event, folded
-from tests.unit.cli.wide import FORK, WIDE, counted, fan_out
+from engine.cli.rows import Board, followers, in_order, most_telling
+from tests.support.store import plan_from
+from tests.unit.cli.sample import BEGIN_MS, FAILED, HALF_WAY, PLAN, event
+from tests.unit.cli.wide import FORK, HALF_FULL, WIDE, counted, fan_out
 
 
 def rows(events, *, after_ms=200):
-    run = folded(events)
-    return {row.step: row for row in step_rows(run, PLAN, now_ms=BEGIN_MS + after_ms, notes={"take": "said"})}
+    run, tally = counted(events)
+    found = Board(PLAN).rows(run, tally, now_ms=BEGIN_MS + after_ms, notes={"take": "said"})
+    return {row.step: row for row in found}
 
 
 def test_steps_come_in_the_order_in_which_the_plan_leads_to_them():
@@ -116,18 +118,9 @@ def test_a_collect_whose_branch_was_not_taken_is_not_reached():
     assert row_of("add", events).words == "not reached"
 
 
-#: Of two branches one was taken.
-HALF_FULL = [
-    event("flow.start", 0, version=FORK.version, to=["take#1"]),
-    event("emit", 1, "take#1", 1, event="paid", to=["pay#1"]),
-    event("step.completed", 2, "take#1", 1, result=None, duration=1),
-    event("emit", 3, "pay#1", 1, event="ok", to=[]),
-    event("step.completed", 4, "pay#1", 1, result=None, duration=1),
-]
-
-
 def test_a_join_says_what_it_still_waits_for():
-    assert row_of("ship", HALF_FULL[:3], FORK).words == "not yet"
+    row = row_of("ship", HALF_FULL[:3], FORK)
+    assert (row.state, row.words) == ("not yet", "waits for ok, wrapped")
     row = row_of("ship", HALF_FULL, FORK)
     assert (row.state, row.words) == ("waiting", "waits for wrapped")
 
@@ -140,7 +133,8 @@ def test_a_join_is_due_once_whatever_is_emitted_after_it():
         event("emit", 5, "pack#1", 1, event="wrapped", to=["ship#1"]),
         event("step.completed", 6, "ship#1", 1, result=None, duration=1),
     ]
-    assert (row_of("ship", events, FORK).state, row_of("ship", events, FORK).is_fan_out) == ("completed", False)
+    row = row_of("ship", events, FORK)
+    assert (row.state, row.is_fan_out) == ("completed", False)
 
 
 def test_a_join_that_was_left_incomplete_has_failed_and_says_what_it_misses():
@@ -149,6 +143,45 @@ def test_a_join_that_was_left_incomplete_has_failed_and_says_what_it_misses():
     row = row_of("ship", events, FORK)
     assert (row.state, row.words, row.note) == ("failed", "incomplete", "misses wrapped")
     assert row_of("pack", events, FORK).words == "not reached"
+
+
+def test_all_joins_that_were_left_incomplete_are_told_alike():
+    joins = {name: {"subscribes": {"all": ["ok", "wrapped"]}} for name in ("bill", "ship")}
+    plan = plan_from(
+        {
+            "take": {"emits": ["ok", "packed"]},
+            "pack": {"subscribes": "packed", "emits": ["wrapped"]},
+            **joins,
+        }
+    )
+    events = [
+        event("flow.start", 0, version=plan.version, to=["take#1"]),
+        event("emit", 1, "take#1", 1, event="ok", to=[]),
+        event("step.completed", 2, "take#1", 1, result=None, duration=1),
+    ]
+    failed = event("flow.failed", 5, error={"type": "JoinIncomplete"}, step="bill", duration=5)
+    for name in joins:
+        row = row_of(name, [*events, failed], plan)
+        assert (row.state, row.words, row.note) == ("failed", "incomplete", "misses wrapped")
+    cancelled = [event("flow.cancelling", 5), event("flow.cancelled", 6)]
+    row = row_of("bill", [*events, *cancelled], plan)
+    assert (row.state, row.words, row.note) == ("not reached", "incomplete", "misses wrapped")
+
+
+def test_a_join_whose_run_fails_before_it_is_due_misses_nothing():
+    error = {"type": "ValueError", "message": "no"}
+    events = [
+        *HALF_FULL[:2],
+        event("emit", 1, "take#1", 1, event="packed", to=["pack#1"]),
+        event("step.failed", 2, "take#1", 1, error=error, ends=True),
+        *(
+            event("emit", 3, one, 1, event=name, to=[])
+            for one, name in (("pay#1", "ok"), ("pack#1", "wrapped"))
+        ),
+    ]
+    assert row_of("ship", events, FORK).words == "not yet"
+    failed = event("flow.failed", 5, error=error, step="take", duration=5)
+    assert (row_of("ship", [*events, failed], FORK).words) == "not reached"
 
 
 def test_a_clock_that_is_behind_never_shows_a_negative_time():

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+from collections import Counter
+
 from engine.cli.attempts import Attempts
 from engine.cli.outcome import to_dict
 from engine.cli.show import describe, with_attempts
+from engine.cli.tally import counting
 from tests.unit.cli.sample import BEGIN_MS, FAILED, HALF_WAY, PLAN, VERSION, event, folded
+from tests.unit.cli.wide import FORK, HALF_FULL, WIDE
+from tests.unit.cli.wide import fan_out as wide_fan_out
 
 
-def told(events, *, width=200, now_ms=BEGIN_MS + 999):
-    attempts = Attempts()
-    run = folded(list(attempts.noting(events)))
-    return describe(run, PLAN, attempts, now_ms=now_ms, width=width)
+def told(events, *, plan=PLAN, width=200, now_ms=BEGIN_MS + 999):
+    attempts, emitted = Attempts(), Counter()
+    run = folded(list(attempts.noting(counting(events, emitted))))
+    return describe(run, plan, attempts, emitted, now_ms=now_ms, width=width)
 
 
 def fan_out(count, *, failed=0):
@@ -73,6 +78,20 @@ def test_of_many_the_first_that_failed_are_named():
     assert [line.split()[0] for line in lines[at + 1 : at + 4]] == ["charge#96", "charge#97", "charge#98"]
     assert "ValueError: no card" in lines[at + 1]
     assert lines[at + 4].split() == ["and", "2", "more", "failed"]
+
+
+def test_a_join_says_what_it_misses_and_a_collect_what_it_has():
+    misses = event("flow.failed", 9, error={"type": "JoinIncomplete"}, step="ship", duration=9)
+    assert told(HALF_FULL, plan=FORK)[10].split() == ["ship", "waits", "for", "wrapped"]
+    assert told([*HALF_FULL, misses], plan=FORK)[10].split() == ["ship", "incomplete", "misses", "wrapped"]
+    assert told(wide_fan_out(7, done=3), plan=WIDE)[9].split() == [
+        "add",
+        "collects",
+        "done",
+        "3",
+        "so",
+        "far",
+    ]
 
 
 def test_json_has_every_activation_with_all_its_attempts():

@@ -29,6 +29,15 @@ FORK = plan_from(
     flow="fork",
 )
 
+#: Of two branches one was taken.
+HALF_FULL = [
+    event("flow.start", 0, version=FORK.version, input=None, to=["take#1"]),
+    event("emit", 1, "take#1", 1, event="paid", to=["pay#1"]),
+    event("step.completed", 2, "take#1", 1, result=None, duration=1),
+    event("emit", 3, "pay#1", 1, event="ok", to=[]),
+    event("step.completed", 4, "pay#1", 1, result=None, duration=1),
+]
+
 
 def fan_out(total: int, *, done: int = 0, running: int = 0, announced: int | None = None) -> list[Event]:
     """A run in which so many activations of `work` are due, done and running.
@@ -40,7 +49,7 @@ def fan_out(total: int, *, done: int = 0, running: int = 0, announced: int | Non
         announced: How many there will be, where not all are recorded yet.
     """
     events = [
-        event("flow.start", 0, version=WIDE.version, to=["find#1"]),
+        event("flow.start", 0, version=WIDE.version, input=None, to=["find#1"]),
         event("step.started", 1, "find#1", 1, worker="w1"),
     ]
     wide = {} if announced is None else {"emits": announced}
