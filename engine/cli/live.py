@@ -14,7 +14,7 @@ from rich.text import Text
 from engine.clock import monotonic_ms, now_ms
 from engine.compile.plan import Plan
 from engine.events.fold import RunState
-from engine.events.state import DELAYED, RUNNING
+from engine.events.state import ACTIVATION, DELAYED, RUNNING
 from engine.events.types import Event
 
 from .frame import Screen, bar, frame
@@ -79,6 +79,9 @@ class LiveView:
         done = progress_of(event)
         if done is not None and event.step_name:
             self._notes[event.step_name] = f"{bar(done)} {event.data.get('message', '')}"
+        elif event.step_name and event.type in ACTIVATION[RUNNING]:
+            # What an attempt has said is over with it.
+            self._notes.pop(event.step_name, None)
 
     def note(self, sentence: str) -> None:
         """Print something that the command itself has to say."""
