@@ -115,12 +115,16 @@ def _tint(event: Event) -> str:
 
 
 def progress_of(event: Event) -> float | None:
-    """How far a step says that it is, from 0 to 1; None for any other event."""
+    """How far a step says that it is, from 0 to 1; None for any other event.
+
+    It is recorded as a log line of level `info` whose only data is `progress`, a number from 0 to 1.
+    """
     data = event.data.get("data")
-    if event.type != LOG or not isinstance(data, dict):
+    if event.type != LOG or event.data.get("level") != "info" or not isinstance(data, dict):
         return None
     done = data.get("progress")
-    return float(done) if isinstance(done, int | float) and len(data) == 1 else None
+    is_fraction = isinstance(done, int | float) and not isinstance(done, bool) and 0 <= done <= 1
+    return float(done) if is_fraction and len(data) == 1 else None
 
 
 def who_width(plan: Plan) -> int:

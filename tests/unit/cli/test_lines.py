@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.cli.lines import event_line, feed_line, said_line, short_run_id, what_happened
+from engine.cli.lines import event_line, feed_line, progress_of, said_line, short_run_id, what_happened
 from engine.events.types import ALL_TYPES
 from tests.unit.cli.sample import FAILED, HALF_WAY, event
 
@@ -102,6 +102,23 @@ def test_columns_line_up():
 def test_progress_is_told_in_percent():
     said = event("log", 0, "take#1", 1, level="info", message="5 of 20", data={"progress": 0.25})
     assert what_happened(said) == "info    5 of 20 (25%)"
+
+
+@pytest.mark.parametrize(
+    ("level", "data", "told"),
+    [
+        ("info", {"progress": 50}, 'rows imported {"progress":50}'),
+        ("info", {"progress": -1}, 'rows imported {"progress":-1}'),
+        ("info", {"progress": True}, 'rows imported {"progress":true}'),
+        ("info", {"progress": 0.5, "of": 9}, 'rows imported {"progress":0.5,"of":9}'),
+        ("warning", {"progress": 0.5}, 'rows imported {"progress":0.5}'),
+        ("info", {"progress": 1}, "rows imported (100%)"),
+    ],
+)
+def test_only_a_line_that_says_no_more_than_a_fraction_is_progress(level, data, told):
+    said = event("log", 0, "take#1", 1, level=level, message="rows imported", data=data)
+    assert what_happened(said) == f"{level:<7} {told}"
+    assert (progress_of(said) is None) == ("%" not in told)
 
 
 def test_what_a_step_says_is_shorter_where_a_table_stands_below_it():
