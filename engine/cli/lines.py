@@ -123,8 +123,9 @@ def progress_of(event: Event) -> float | None:
     if event.type != LOG or event.data.get("level") != "info" or not isinstance(data, dict):
         return None
     done = data.get("progress")
-    is_fraction = isinstance(done, int | float) and not isinstance(done, bool) and 0 <= done <= 1
-    return float(done) if is_fraction and len(data) == 1 else None
+    if len(data) > 1 or isinstance(done, bool) or not isinstance(done, int | float):
+        return None
+    return float(done) if 0 <= done <= 1 else None
 
 
 def who_width(plan: Plan) -> int:
