@@ -10,7 +10,7 @@ from engine.compile.plan import Plan
 from engine.errors import RunNotFound, StoreUnavailable
 from engine.events.fold import RunState, begin
 from engine.events.state import RUNNING, WAITING
-from engine.events.types import Event
+from engine.events.types import Event, order_of
 from engine.store.connection import Store
 from engine.store.log import EventLog
 from engine.store.workers import Workers
@@ -75,8 +75,8 @@ class Watcher:
             else:
                 self.run.apply(event)
             self.tally.count(event, self.run)
-            if _order(event.id) > self._shown:
-                self._shown = _order(event.id)
+            if order_of(event.id) > self._shown:
+                self._shown = order_of(event.id)
                 self._view.event(event)
         if self.run is not None:
             self._view.tick(self.run, self.tally)
@@ -102,11 +102,6 @@ class Watcher:
             if not events:
                 raise RunNotFound(f"run {self._run_id} is no longer in the store, which was away")
         return events
-
-
-def _order(event_id: str) -> tuple[int, int]:
-    ms, _, number = event_id.partition("-")
-    return int(ms), int(number)
 
 
 class Unserved:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from engine.events.codec import decode_entries
-from engine.events.types import Event
+from engine.events.types import Event, order_of
 
 from .connection import Store
 
@@ -94,10 +94,10 @@ class Feed:
     def read(self, *, after: str, count: int = PAGE) -> Reading:
         """The events that follow a cursor, at most `count`; does not wait."""
         ends, events = self._look(after, count)
-        if _order(ends.last) < _order(after):
+        if order_of(ends.last) < order_of(after):
             return Reading([], ends.last, is_reset=True)
         if events:
-            is_gone = ends.first is not None and _order(ends.first) > _order(after)
+            is_gone = ends.first is not None and order_of(ends.first) > order_of(after)
             return Reading(events, events[-1].id, is_reset=ends.is_trimmed and is_gone)
         # Where nothing follows the cursor and it is not the last id, all that followed was trimmed.
         return Reading([], ends.last, is_reset=ends.last != after)
@@ -140,8 +140,3 @@ def reference_bytes(event: Event) -> int | None:
         return None
     size = event.data["ref"]
     return size if isinstance(size, int) else None
-
-
-def _order(event_id: str) -> tuple[int, int]:
-    ms, _, number = event_id.partition("-")
-    return int(ms), int(number)

@@ -221,7 +221,7 @@ class Committer(VitalThread):
                 continue
             if item.kind is Kind.STAGE:
                 self._note_staged(item, answer)
-            elif answer is trouble or self._is_to_repeat(item, answer):
+            elif answer is trouble or self._take(item, answer):
                 self._again.append(item)
         self._sent.popleft()
         if trouble is None:
@@ -235,7 +235,7 @@ class Committer(VitalThread):
         if whole is None:
             return
         if isinstance(answer, StoreUnavailable) or (
-            isinstance(answer, StoreError) and self._is_to_repeat(whole, answer)
+            isinstance(answer, StoreError) and self._take(whole, answer)
         ):
             self._again.append(whole)
         elif not isinstance(answer, StoreError):
@@ -245,7 +245,8 @@ class Committer(VitalThread):
             if not self._later:
                 self.notice.back(self)
 
-    def _is_to_repeat(self, item: Item, answer: Any) -> bool:
+    def _take(self, item: Item, answer: Any) -> bool:
+        """Deal with an answer; answers whether the item is to be sent again."""
         if isinstance(answer, StoreFull):
             self.notice.cut_off(self, answer)
             self._later.append((monotonic_ms() + FULL_AFTER_MS, item))
@@ -257,13 +258,13 @@ class Committer(VitalThread):
             return self._refuse(item, answer[1].decode())
         if word == b"GONE":
             logger.critical("run %s has no ledger any more: its keys were deleted", item.attempt.job.run_id)
-        if item.goes_on(word, answer):
+        if item.note(word, answer):
             return True
         if item.kind is Kind.SETTLE:
-            return self._is_to_unfold(item, word, answer)
+            return self._let_go(item, word, answer)
         return False
 
-    def _is_to_unfold(self, item: Item, word: bytes, answer: Any) -> bool:
+    def _let_go(self, item: Item, word: bytes, answer: Any) -> bool:
         """Let go of a settled attempt; answers whether a wide fan-out is to be laid out."""
         successor = leased_job(answer[1], item.content.take) if len(answer) > 1 and answer[1] else None
         # `OK`: the call sent last has recorded it, not an earlier one whose answer was lost. So the job that

@@ -30,7 +30,7 @@ from .committer import Committer
 from .fetcher import KNOCK_TTL_MS, Fetcher, Tokens
 from .leases import Leases
 from .limits import Limits
-from .reading import Reading
+from .reading import Reader
 from .served import ServedQueues
 from .side_threads import SideThreads
 from .timers import Keeper
@@ -138,13 +138,13 @@ class WorkerProcess:
         return min(COMMAND_TIMEOUT_S, self._limits.lease_ms / 4000)
 
     def _environment(self) -> Environment:
-        reading = Reading(self._store, gather_bytes=self._limits.gather_bytes, is_over=self._is_over)
+        reader = Reader(self._store, gather_bytes=self._limits.gather_bytes, is_over=self._is_over)
         services = Services(
             clock=self._clock,
             buffered=self._committer.buffered,
-            read_state=reading.state,
-            read_input=reading.input,
-            read_inputs=reading.inputs,
+            read_state=reader.state,
+            read_input=reader.input,
+            read_inputs=reader.inputs,
             aside=SideThreads("flowengine-reading", count=_READING_THREADS),
             payload_bytes=self._limits.payload_bytes,
             fan_out=self._limits.fan_out,

@@ -20,7 +20,7 @@ Read = TypeVar("Read")
 _PAUSE_S: Final = 0.1
 
 
-class Reading:
+class Reader:
     """Reads for handlers, and tries again for as long as the worker goes on."""
 
     def __init__(self, store: Store, *, gather_bytes: int, is_over: threading.Event) -> None:
