@@ -28,6 +28,7 @@ from engine.events.state import (
 from engine.events.types import Event
 
 from .lines import said_line, short_version
+from .names import fit_names
 from .output import NO_LIMIT, count_of, fit, format_duration, one_line, pad, width_of
 from .rows import NOT_REACHED, NOT_YET, StepRow, most_telling
 from .said import KEPT, LastSaid
@@ -41,11 +42,15 @@ _FREE_COLUMNS: Final = 3
 
 #: Columns that a name and a state keep on any terminal, and those of the numbers.
 _STEP_HEADER: Final = "  step"
+_MARK_CHARS: Final = len("✓ ")
 _STEP_CHARS: Final = 12
 _STATE_CHARS: Final = 12
 _ATTEMPT_CHARS: Final = len("attempt")
 _TOOK_CHARS: Final = len("59m 59s")
 _GAP: Final = "  "
+
+#: Columns that a long name leaves for notes.
+_NOTE_CHARS: Final = 24
 
 #: Cells of a bar: of a step that says how far it is, and fewest and most of a fan-out.
 _BAR_CHARS: Final = 10
@@ -56,7 +61,7 @@ _LONGEST_BAR_CHARS: Final = 30
 _SAID_LINES: Final = 8
 _SAID_AT_LEAST: Final = 3
 
-#: Most columns of an activation's name before what it says.
+#: Columns that an activation's name may take on any terminal before what it says.
 _WHO_CHARS: Final = 24
 
 _MARKS: Final = {
@@ -185,19 +190,24 @@ def _table(rows: Sequence[StepRow], guesses: Mapping[str, str], *, width: int) -
     attempt = _GAP + "attempt" if columns.attempt else ""
     header = f"{pad(_STEP_HEADER, columns.step)}{_GAP}{pad('state', columns.state)}{attempt}"
     lines = [Text(f"{header}{_GAP}{'took':>{_TOOK_CHARS}}", style="bold")]
-    lines += [_line(row, columns, guesses.get(row.step, "")) for row in rows]
+    names = fit_names([row.step for row in rows], columns.step - _MARK_CHARS)
+    lines += [_line(row, names[row.step], columns, guesses.get(row.step, "")) for row in rows]
     for line in lines:
         line.truncate(width, overflow="ellipsis")
     return lines
 
 
 def _columns(rows: Sequence[StepRow], *, width: int) -> _Columns:
-    longest = max(width_of(_STEP_HEADER), *(width_of(row.step) + 2 for row in rows))
-    step = min(longest, max(_STEP_CHARS, width // 3))
+    """Names get what state and notes leave; state and notes get what is left after that."""
     has_attempts = any(row.attempt > 1 for row in rows)
     attempt = _ATTEMPT_CHARS if has_attempts and width >= _NOTE_COLUMNS else 0
-    left = width - step - _TOOK_CHARS - 2 * len(_GAP) - (attempt + len(_GAP) if attempt else 0)
+    left = width - _TOOK_CHARS - 2 * len(_GAP) - (attempt + len(_GAP) if attempt else 0)
     state = max(_STATE_CHARS, *(_state_width(row, width=width) for row in rows))
+    has_notes = width >= _NOTE_COLUMNS and any(row.note or row.is_fan_out for row in rows)
+    spare = left - state - (_NOTE_CHARS + len(_GAP) if has_notes else 0)
+    longest = max(len(_STEP_HEADER), *(_MARK_CHARS + len(row.step) for row in rows))
+    step = min(longest, max(_STEP_CHARS, width // 3, spare))
+    left -= step
     if width < _NOTE_COLUMNS:
         # Without notes a fan-out has its counts beside its bar.
         return _Columns(
@@ -225,9 +235,9 @@ def _bar_width(width: int) -> int:
     return min(_LONGEST_BAR_CHARS, max(_BAR_CHARS, width // 6))
 
 
-def _line(row: StepRow, columns: _Columns, guess: str) -> Text:
+def _line(row: StepRow, name: str, columns: _Columns, guess: str) -> Text:
     mark, style = _MARKS[row.state]
-    step = pad(fit(f"{mark} {row.step}", columns.step), columns.step)
+    step = pad(f"{mark} {name}", columns.step)
     if _is_words_only(row):
         return Text(f"{step}{_GAP}{row.words}", style=style)
     state = _fan_out(row, columns) if row.is_fan_out else fit(row.words, columns.state)
@@ -285,8 +295,13 @@ def bar(done: float, cells: int = _BAR_CHARS) -> str:
 
 def _said(events: Sequence[Event], count: int, screen: Screen, see_all: str) -> list[Text]:
     """What was said last, under a line that is empty or says how much there was before."""
-    who_width = min(_WHO_CHARS, max(len(one.step_id or "") for one in events))
-    lines = [Text.from_ansi(said_line(one, who_width=who_width, colour=screen.colour)) for one in events]
+    ids = [one.step_id or "" for one in events]
+    width = min(max(_WHO_CHARS, screen.columns // 3), max(map(len, ids)))
+    names = fit_names(ids, max(1, width))
+    lines = [
+        Text.from_ansi(said_line(one, who=pad(names[step_id], width), colour=screen.colour))
+        for one, step_id in zip(events, ids, strict=True)
+    ]
     before = f"… {count_of(count - len(events), 'earlier line')}" if count > len(events) else ""
     if screen.height == NO_LIMIT:
         return [Text(f"{before}: {see_all}" if before else "", style="dim"), *lines]

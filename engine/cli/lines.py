@@ -98,14 +98,19 @@ def feed_line(event: Event, *, words: str, who_width: int, colour: bool, is_narr
     return f"{time}  {run}  {kind}  {who}  {paint(words, tint, is_on=colour)}".rstrip()
 
 
-def said_line(event: Event, *, who_width: int, colour: bool) -> str:
-    """What a step said or met, shorter than `event_line`: time, activation, words."""
+def said_line(event: Event, *, who: str, colour: bool) -> str:
+    """What a step said or met, shorter than `event_line`: time, activation, words.
+
+    Args:
+        event: What it said or met.
+        who: What is shown of the activation's name, in the width of its column.
+        colour: Whether to colour it.
+    """
     time = paint(format_clock(event.ts_ms)[:8], "dim", is_on=colour)
-    who = paint(pad(fit(event.step_id or "", who_width), who_width), "dim", is_on=colour)
     words = what_happened(event)
     if event.type == LOG:
         words = words.removeprefix("info").lstrip()
-    return f"{time}  {who}  {paint(words, _tint(event), is_on=colour)}"
+    return f"{time}  {paint(who, 'dim', is_on=colour)}  {paint(words, _tint(event), is_on=colour)}"
 
 
 def _tint(event: Event) -> str:

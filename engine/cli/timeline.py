@@ -23,6 +23,7 @@ from .bars import (
     draw_many,
     draw_one,
 )
+from .names import fit_names
 from .output import NO_LIMIT, fit, format_duration, pad, paint, width_of
 from .scale import Scale, Span
 
@@ -47,7 +48,6 @@ _FEWEST: Final = 20
 _MOST: Final = 100
 _WITHOUT_TERMINAL: Final = 60
 
-_NAME_CHARS: Final = 24
 _NOTE_CHARS: Final = len("  10,000 at once")
 
 _GAP: Final = "  "
@@ -80,7 +80,8 @@ def timeline(
         colour: Whether to colour it.
     """
     end_ms = max(run.ended_at_ms or now_ms, run.started_at_ms + 1)
-    name_width = min(_NAME_CHARS, width // 3, max(width_of(row.name) for row in rows))
+    name_width = min(width // 3, max(len(row.name) for row in rows))
+    names = fit_names([row.name for row in rows], name_width)
     is_any_wide = any(len(row.activations) > 1 for row in rows)
     left = width - name_width - len(_GAP)
     has_notes = is_any_wide and left >= _FEWEST + _NOTE_CHARS
@@ -89,13 +90,14 @@ def timeline(
     scale = Scale(whole, _busy(rows, attempts, end_ms=end_ms), columns=columns)
     lines = [f"{BLANK * name_width}{_GAP}{_axis(scale, whole)}"]
     signs: set[str] = set()
+    has_levels = False
     for row in rows:
         cells, note = _draw(row, attempts, scale, end_ms=end_ms)
+        has_levels = has_levels or bool(note)
         signs.update(cells if len(row.activations) == 1 else {WAITING_BAR}.intersection(cells))
-        name = pad(fit(row.name, name_width), name_width)
-        line = f"{name}{_GAP}{_painted(cells, colour=colour)}"
+        line = f"{pad(names[row.name], name_width)}{_GAP}{_painted(cells, colour=colour)}"
         lines.append((line + note if has_notes else line).rstrip())
-    return [*lines, *_legend(signs, scale, has_levels=is_any_wide, width=width)]
+    return [*lines, *_legend(signs, scale, has_levels=has_levels, width=width)]
 
 
 def _bar_columns(left: int, width: int) -> int:
@@ -118,7 +120,7 @@ def _draw(row: Row, attempts: Attempts, scale: Scale, *, end_ms: int) -> tuple[l
         return draw_one(scale, activation, attempts.of(activation.step_id), end_ms=end_ms), ""
     tried = (one for activation in row.activations for one in attempts.of(activation.step_id))
     cells, most = draw_many(scale, row.activations, tried, end_ms=end_ms)
-    return cells, f"{_GAP}{most:,} at once"
+    return cells, f"{_GAP}{most:,} at once" if most else ""
 
 
 def _axis(scale: Scale, whole: Span) -> str:

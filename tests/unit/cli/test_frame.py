@@ -129,6 +129,46 @@ def test_a_title_that_is_too_long_for_a_line_takes_more_of_them():
     assert screen(HALF_WAY, width=20)[:3] == ["shop@1a2b3c4d", "running 200 ms", "run1"]
 
 
+LONG = ["notify_customer_by_electronic_mail", "notify_customer_by_electronic_text"]
+
+
+def long_names():
+    """A run of steps with long names, two of which say something."""
+    plan = plan_from({"start": {"emits": ["go"]}, **{name: {"subscribes": "go"} for name in LONG}})
+    ids = [f"{name}#1" for name in LONG]
+    events = [
+        event("flow.start", 0, version=plan.version, to=["start#1"]),
+        event("emit", 1, "start#1", 1, event="go", to=ids),
+        event("step.completed", 2, "start#1", 1, result=None, duration=1),
+        *(event("log", 3, step_id, 1, level="info", message="told") for step_id in ids),
+    ]
+    return events, plan
+
+
+def test_names_of_steps_get_what_the_other_columns_leave():
+    events, plan = long_names()
+    assert [line.split()[1] for line in screen(events, plan)[3:5]] == LONG
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80])
+def test_names_that_must_be_cut_stay_different(width):
+    events, plan = long_names()
+    failed = event("step.failed", 4, f"{LONG[0]}#1", 1, error={"type": "ValueError", "message": "no " * 99})
+    lines = screen([*events, failed], plan, width=width)
+    [header] = [number for number, line in enumerate(lines) if line.startswith("  step")]
+    first, second = (line[2:].split()[0] for line in lines[header + 2 : header + 4])
+    assert first != second
+    assert first[:3] == second[:3] == "not"
+
+
+def test_names_before_what_is_said_stay_different():
+    events, plan = long_names()
+    assert [line.split()[1:] for line in screen(events, plan)[-2:]] == [
+        ["notify_custo…ronic_mail#1", "told"],
+        ["notify_custo…ronic_text#1", "told"],
+    ]
+
+
 def test_short_names_of_steps_leave_the_header_whole():
     plan = replace(PLAN, steps={"a": replace(PLAN.steps["take"], name="a")}, entry="a", subscribers={})
     assert screen(HALF_WAY[:1], plan, width=40)[1].split() == ["step", "state", "took"]

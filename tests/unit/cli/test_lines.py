@@ -122,9 +122,9 @@ def test_only_a_line_that_says_no_more_than_a_fraction_is_progress(level, data, 
 
 
 def test_what_a_step_says_is_shorter_where_a_table_stands_below_it():
-    assert said_line(HALF_WAY[2], who_width=8, colour=False).split()[1:] == ["take#1", "taking"]
+    assert said_line(HALF_WAY[2], who="take#1", colour=False).split()[1:] == ["take#1", "taking"]
     warned = event("log", 0, "take#1", 1, level="warning", message="late")
-    assert said_line(warned, who_width=8, colour=False).split()[1:] == ["take#1", "warning", "late"]
+    assert said_line(warned, who="take#1", colour=False).split()[1:] == ["take#1", "warning", "late"]
 
 
 def test_a_loss_does_not_promise_what_only_the_next_event_says():

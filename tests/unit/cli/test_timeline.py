@@ -74,6 +74,22 @@ def test_several_are_one_line_that_says_how_many_ran_at_once():
     assert legend == "▁▄█ how many run"
 
 
+def test_several_of_which_none_has_run_say_nothing_of_how_many():
+    events = [event("flow.start", 0, version=VERSION, input=None, to=["charge#1", "charge#2"])]
+    _, row, legend = drawn(events, together=True)
+    assert row == f"all  {'░' * (len(row) - 5)}"
+    assert legend == "░ waiting"
+
+
+def test_names_of_rows_that_must_be_cut_stay_different():
+    names = ["notify_customer_by_electronic_mail#1", "notify_customer_by_electronic_text#1"]
+    events = [event("flow.start", 0, version=VERSION, input=None, to=names)]
+    assert [line.split()[0] for line in drawn(events, width=60)[1:3]] == [
+        "notify_cu…nic_mail#1",
+        "notify_cu…nic_text#1",
+    ]
+
+
 def test_a_settlement_without_an_attempt_has_its_sign():
     events = [*beginning(), event("step.skipped", 100, "take#1", 2, reason="no")]
     assert drawn([events[0], events[2]])[1] == f"take#1  {32 * '░'}–"
