@@ -13,14 +13,7 @@ from engine.errors import PayloadError, RunNotFound
 from engine.events.types import EMIT
 
 from .connection import Store
-
-#: Entries of the first page, and of the largest one: while a page is read the server does nothing else, and
-#: how large its entries are is known only afterwards.
-_FIRST_PAGE: Final = 4
-_LARGEST_PAGE: Final = 64
-
-#: Bytes that a page should have: the next one has as many entries as that would be by this one's average.
-_PAGE_BYTES: Final = 256 * 1024
+from .pages import PageSize
 
 _PAYLOAD: Final = b'"payload":'
 
@@ -74,18 +67,15 @@ class Gather:
 
     def _emissions(self, run_id: str, upto: str) -> Iterator[bytes]:
         """The data of all `emit` events of a run up to an id, read by page."""
-        after, count = "-", _FIRST_PAGE
-        while entries := self._range(run_id, after, upto, count):
-            size = 0
+        after, page = "-", PageSize()
+        while entries := self._range(run_id, after, upto, page.count):
             for _, fields in entries:
-                data = fields[b"data"]
-                size += len(data)
                 if fields[b"type"] == EMIT.encode():
-                    yield data
-            if len(entries) < count:
+                    yield fields[b"data"]
+            if len(entries) < page.count:
                 return
             after = f"({entries[-1][0].decode()}"
-            count = max(1, min(_LARGEST_PAGE, count * 2, _PAGE_BYTES * len(entries) // max(1, size)))
+            page.learn(entries)
 
     def _range(self, run_id: str, low: str, high: str, count: int) -> list[tuple[bytes, dict[bytes, bytes]]]:
         with self._store.talking() as client:

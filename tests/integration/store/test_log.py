@@ -7,7 +7,8 @@ import threading
 import pytest
 
 from engine.events.types import Event
-from engine.store.log import PAGE, EventLog, HandlerState
+from engine.store.log import EventLog, HandlerState
+from engine.store.pages import FIRST, LARGEST, PAGE_BYTES
 from tests.support.store import CHAIN, Driver, deployed, logged
 
 
@@ -23,15 +24,35 @@ def log(store):
 
 def test_a_long_log_is_read_whole_and_by_page(driver, log):
     driver.start(run_id="r")
-    driver.commit(driver.fetch_one(), events=logged(*map(str, range(2 * PAGE))))
+    driver.commit(driver.fetch_one(), events=logged(*map(str, range(2 * LARGEST))))
     events = list(log.read_all("r"))
 
     assert [event.data["message"] for event in events if event.type == "log"] == [
-        str(k) for k in range(2 * PAGE)
+        str(k) for k in range(2 * LARGEST)
     ]
-    assert len(log.read("r")) == PAGE
-    assert log.read("r", after=events[9].id, count=2) == events[10:12]
+    assert log.read("r", after=events[9].id) == events[10 : 10 + LARGEST]
     assert log.read("r", after=events[-1].id) == []
+
+
+def test_pages_grow_while_events_are_small_and_shrink_at_once(driver, log):
+    driver.start(run_id="r")
+    large = "x" * (PAGE_BYTES // 4)
+    driver.commit(driver.fetch_one(), events=logged(*["small"] * 70, *[large] * 200))
+    sizes, after = [], "0-0"
+    while page := log.read("r", after=after):
+        sizes.append(len(page))
+        after = page[-1].id
+
+    assert sizes[:4] == [FIRST, 2 * FIRST, 4 * FIRST, 8 * FIRST]
+    assert set(sizes[5:-1]) <= {3, 4}
+    assert sum(sizes) == 70 + 200 + len(["flow.start", "step.completed", "flow.completed"])
+
+
+def test_what_waits_reads_by_page_too(driver, log):
+    driver.start(run_id="r")
+    driver.commit(driver.fetch_one(), events=logged(*map(str, range(50))))
+    first = log.wait("r", after="0-0", timeout_ms=1)
+    assert [len(first), len(log.wait("r", after=first[-1].id, timeout_ms=1))] == [FIRST, 2 * FIRST]
 
 
 def test_an_unknown_run_has_an_empty_log(log):
