@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from engine.compile.graph import Graph
 from engine.compile.plan import Plan
 from engine.events.codec import format_ts
 from engine.events.fold import Activation, RunState
@@ -12,7 +13,6 @@ from engine.events.state import FAILED
 
 from .lines import error_text
 from .output import format_duration, one_line, paint, say, wants_colour
-from .rows import in_order
 
 
 def to_dict(run: RunState, plan: Plan) -> dict[str, Any]:
@@ -23,9 +23,8 @@ def to_dict(run: RunState, plan: Plan) -> dict[str, Any]:
         plan: The plan that it is pinned to; steps without an activation come last.
     """
     steps = [_activation_to_dict(activation) for activation in run.activations.values()]
-    steps += [
-        {"step": name, "stepId": None, "state": None} for name in in_order(plan) if name not in run.created
-    ]
+    never_due = [name for name in Graph(plan.steps).in_order() if name not in run.created]
+    steps += [{"step": name, "stepId": None, "state": None} for name in never_due]
     return {
         "runId": run.run_id,
         "flow": run.flow,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from engine.compile.graph import Graph
 from engine.compile.plan import Plan, StepPlan
 from engine.events.fold import Activation, RunState
 from engine.events.state import (
@@ -81,7 +82,8 @@ class Board:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._order = in_order(plan)
+        self._graph = Graph(plan.steps)
+        self._order = self._graph.in_order()
         self._before: dict[str, frozenset[str]] = {}
 
     def rows(self, run: RunState, tally: Tally, *, now_ms: int, notes: Mapping[str, str]) -> list[StepRow]:
@@ -127,7 +129,7 @@ class Board:
 
     def _all_before(self, step: str) -> frozenset[str]:
         if step not in self._before:
-            self._before[step] = _ancestors(self._plan, step)
+            self._before[step] = self._graph.before(*self._plan.steps[step].subscribes)
         return self._before[step]
 
 
@@ -196,42 +198,6 @@ def took_ms(activations: Iterable[Activation], *, now_ms: int) -> int | None:
     last = max(now_ms if one.ended_at_ms is None else one.ended_at_ms for one in started)
     # The worker's clock and this one may differ by a little.
     return max(0, last - first)
-
-
-def in_order(plan: Plan) -> list[str]:
-    """The steps as a reader expects them: none before a step that leads to it."""
-    incoming = Counter(follower for step in plan.steps for follower in followers(plan, step))
-    ready = [plan.entry]
-    order: list[str] = []
-    while ready:
-        step = ready.pop(0)
-        order.append(step)
-        for follower in followers(plan, step):
-            incoming[follower] -= 1
-            if incoming[follower] == 0:
-                ready.append(follower)
-    return order
-
-
-def followers(plan: Plan, step: str) -> list[str]:
-    """The steps that an event of this step may trigger, ordered by name, each once."""
-    return sorted({hearer for event in plan.steps[step].emits for hearer in plan.subscribers.get(event, ())})
-
-
-def _ancestors(plan: Plan, step: str) -> frozenset[str]:
-    """The steps that lead to a step, directly or not."""
-    emitters: dict[str, list[str]] = {}
-    for name, one in plan.steps.items():
-        for event in one.emits:
-            emitters.setdefault(event, []).append(name)
-    found: set[str] = set()
-    waiting = [step]
-    while waiting:
-        for event in plan.steps[waiting.pop()].subscribes:
-            new = set(emitters.get(event, ())) - found
-            found |= new
-            waiting += new
-    return frozenset(found)
 
 
 def most_telling(rows: list[StepRow], height: int) -> list[StepRow]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from engine.clock import monotonic_ms
+from engine.compile.graph import Graph
 from engine.compile.plan import Plan
 from engine.errors import RunNotFound, StoreUnavailable
 from engine.events.fold import RunState, begin
@@ -17,7 +18,6 @@ from engine.store.workers import Workers
 
 from .interrupt import Interrupts
 from .patience import Patience
-from .rows import in_order
 from .tally import Tally
 
 #: How long one look at the log waits; the view is drawn anew after each.
@@ -132,7 +132,7 @@ class Unserved:
 def first_unserved(store: Store, plan: Plan) -> str | None:
     """The first step of a plan, as a reader expects them, whose queue no live worker serves."""
     served = {queue for worker in Workers(store).list() for queue in worker.queues}
-    return next((step for step in in_order(plan) if plan.steps[step].queue not in served), None)
+    return next((step for step in Graph(plan.steps).in_order() if plan.steps[step].queue not in served), None)
 
 
 def unserved_sentence(step: str, queue: str, *, advice: str) -> str:

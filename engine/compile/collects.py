@@ -12,21 +12,10 @@ A collect fires when nothing is left that could still emit its event. So for eac
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A step as far as it matters here.
-
-    Attributes:
-        emits: The events that it may emit.
-        collects: The event that it collects, or None.
-    """
-
-    emits: Sequence[str]
-    collects: str | None
+from .graph import Graph
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,59 +34,27 @@ class Cover:
     arms: Mapping[str, tuple[str, ...]]
 
 
-def cover(steps: Mapping[str, Node], subscribers: Mapping[str, Sequence[str]]) -> Cover:
-    """Find what covers and arms the collects of an acyclic flow.
-
-    Args:
-        steps: All steps, by name.
-        subscribers: For each event, the steps that subscribe to it in any way.
-    """
-    collecting = {name: node.collects for name, node in steps.items() if node.collects is not None}
-    before = {name: _before(steps, subscribers, event) for name, event in collecting.items()}
+def cover(graph: Graph) -> Cover:
+    """Find what covers and arms the collects of a flow."""
+    collecting = {name: step.subscribes[0] for name, step in graph.steps.items() if step.trigger == "collect"}
+    before = {name: graph.before(event) for name, event in collecting.items()}
     # What is before a collect before C is before C too, so fewer collects before is an order of the graph.
     ahead = {name: sum(other in names for other in collecting) for name, names in before.items()}
     order = sorted(collecting, key=lambda name: (ahead[name], name))
+    covers = {step: tuple(name for name in order if step in before[name]) for step in graph.steps}
     return Cover(
         left={name: 1 + ahead[name] for name in order},
-        covers={step: tuple(name for name in order if step in before[name]) for step in steps},
+        covers=covers,
         arms={
-            step: tuple(
-                name
-                for name in order
-                if step in before[name] and _leads(node, collecting[name], before[name], subscribers)
-            )
-            for step, node in steps.items()
+            step: tuple(name for name in names if _leads(graph, step, collecting[name], before[name]))
+            for step, names in covers.items()
         },
     )
 
 
-def _before(
-    steps: Mapping[str, Node], subscribers: Mapping[str, Sequence[str]], event: str
-) -> frozenset[str]:
-    """The steps from which an emitter of an event can be reached."""
-    emitters: dict[str, list[str]] = {}
-    triggered_by: dict[str, list[str]] = {}
-    for name, node in steps.items():
-        for emitted in node.emits:
-            emitters.setdefault(emitted, []).append(name)
-    for heard, names in subscribers.items():
-        for name in names:
-            triggered_by.setdefault(name, []).append(heard)
-    found: set[str] = set()
-    waiting = list(emitters.get(event, ()))
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += [
-                emitter for heard in triggered_by.get(name, ()) for emitter in emitters.get(heard, ())
-            ]
-    return frozenset(found)
-
-
-def _leads(node: Node, event: str, before: frozenset[str], subscribers: Mapping[str, Sequence[str]]) -> bool:
+def _leads(graph: Graph, step: str, event: str, before: frozenset[str]) -> bool:
     """Whether everything that a step may set off leads to the collect of an event."""
-    heard = [emitted for emitted in node.emits if subscribers.get(emitted)]
+    heard = [emitted for emitted in graph.steps[step].emits if emitted in graph.subscribers]
     return bool(heard) and all(
-        emitted == event or not before.isdisjoint(subscribers[emitted]) for emitted in heard
+        emitted == event or not before.isdisjoint(graph.subscribers[emitted]) for emitted in heard
     )

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from engine.declare.declaration import FlowDeclaration, StepDeclaration
 
-from .collects import Node, cover
+from .collects import cover
+from .graph import Graph
 from .plan import DEFAULT_PRIORITY, Plan, StepPlan
 from .version import version_of
 
@@ -19,15 +20,8 @@ def plan_of(flow: FlowDeclaration) -> Plan:
     """The plan of a flow that `validate` has no errors to report of."""
     declared = sorted(flow.steps, key=lambda step: step.name.text)
     steps = {step.name.text: _step(flow, step, index) for index, step in enumerate(declared)}
-    subscribers: dict[str, list[str]] = {}
-    for step in steps.values():
-        for event in step.subscribes:
-            subscribers.setdefault(event, []).append(step.name)
-    nodes = {
-        name: Node(step.emits, step.subscribes[0] if step.trigger == "collect" else None)
-        for name, step in steps.items()
-    }
-    found = cover(nodes, subscribers)
+    graph = Graph(steps)
+    found = cover(graph)
     plan = Plan(
         flow=flow.name.text,
         version="",
@@ -37,8 +31,8 @@ def plan_of(flow: FlowDeclaration) -> Plan:
             name: replace(step, covers=found.covers[name], arms=found.arms[name])
             for name, step in steps.items()
         },
-        subscribers={event: tuple(subscribers[event]) for event in sorted(subscribers)},
-        sinks=tuple(step.name for step in steps.values() if subscribers.keys().isdisjoint(step.emits)),
+        subscribers={event: tuple(names) for event, names in sorted(graph.subscribers.items())},
+        sinks=tuple(step.name for step in steps.values() if graph.subscribers.keys().isdisjoint(step.emits)),
         collects=found.left,
     )
     return replace(plan, version=version_of(plan))

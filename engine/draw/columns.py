@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from engine.compile.graph import Graph
 from engine.compile.plan import Plan
 
 #: Bends of a picture, at most. A wire that needs more leads straight to its end, behind what is on its way.
@@ -103,10 +104,7 @@ def number(columns: Sequence[Sequence[Item]]) -> None:
 
 def _bundles(plan: Plan) -> tuple[Bundle, ...]:
     """The events that somebody emits and somebody hears, as bundles in a fixed order."""
-    emitters: dict[str, list[str]] = {}
-    for step in plan.steps.values():
-        for event in step.emits:
-            emitters.setdefault(event, []).append(step.name)
+    emitters = Graph(plan.steps).emitters
     events: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
     for event, names in plan.subscribers.items():
         if event in emitters:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from engine.compile.graph import Graph
 from engine.compile.plan import Plan, StepPlan
 
 #: What stands around a step's label, by how the step is triggered: a box, a hexagon, a box with double sides.
@@ -31,12 +32,13 @@ def to_mermaid(plan: Plan) -> str:
     Returns:
         Lines that each end with a line break.
     """
-    steps = _in_order(plan)
+    graph = Graph(plan.steps)
+    steps = graph.in_order()
     ids = _ids(steps)
     lines = ["flowchart LR", f"    accTitle: Flow {_label(plan.flow)}"]
     lines += [f"    {ids[name]}{_shape(plan, plan.steps[name])}" for name in steps]
     for name in steps:
-        for subscriber, events in _arrows(plan, plan.steps[name]).items():
+        for subscriber, events in graph.arrows(name).items():
             label = _BREAK.join(_label(event) for event in events)
             lines.append(f'    {ids[name]}{_ARROW}|"{label}"| {ids[subscriber]}')
     sinks = ",".join(ids[name] for name in plan.sinks)
@@ -47,26 +49,6 @@ def to_mermaid(plan: Plan) -> str:
 def is_too_large(chart: str) -> bool:
     """Whether GitHub draws an error instead of this chart."""
     return chart.count(_ARROW) > _MOST_ARROWS or len(chart) > _MOST_CHARS
-
-
-def _in_order(plan: Plan) -> list[str]:
-    """The steps as a walk from the entry finds them, which is how one reads them."""
-    order = dict.fromkeys((plan.entry,))
-    waiting = [plan.entry]
-    for name in waiting:
-        found = [step for step in _arrows(plan, plan.steps[name]) if step not in order]
-        order |= dict.fromkeys(found)
-        waiting += found
-    return list(order)
-
-
-def _arrows(plan: Plan, step: StepPlan) -> dict[str, list[str]]:
-    """The steps that a step's events lead to, and the events that lead to each."""
-    arrows: dict[str, list[str]] = {}
-    for event in step.emits:
-        for subscriber in plan.subscribers.get(event, ()):
-            arrows.setdefault(subscriber, []).append(event)
-    return arrows
 
 
 def _ids(names: list[str]) -> Mapping[str, str]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.cli.rows import Board, followers, in_order, most_telling
+from engine.cli.rows import Board, most_telling
 from tests.support.store import plan_from
 from tests.unit.cli.sample import BEGIN_MS, FAILED, HALF_WAY, PLAN, event
 from tests.unit.cli.wide import FORK, HALF_FULL, WIDE, counted, fan_out
@@ -12,11 +12,6 @@ def rows(events, *, after_ms=200):
     run, tally = counted(events)
     found = Board(PLAN).rows(run, tally, now_ms=BEGIN_MS + after_ms, notes={"take": "said"})
     return {row.step: row for row in found}
-
-
-def test_steps_come_in_the_order_in_which_the_plan_leads_to_them():
-    assert in_order(PLAN) == ["take", "charge", "pack", "ship"]
-    assert followers(PLAN, "take") == ["charge", "pack"]
 
 
 def test_a_row_tells_state_attempt_and_time():
