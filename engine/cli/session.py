@@ -6,9 +6,11 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 import click
 
@@ -30,6 +32,14 @@ from .project import Project
 from .result import result_lines
 from .target import as_file
 from .watch import Unserved, View, Watcher, drain, follow, running_here
+
+#: A worker that takes longer to stop waits for handlers.
+_SOON_MS: Final = 500
+
+#: How often it is looked whether the worker has stopped, where nothing is shown meanwhile.
+_PAUSE_S: Final = 0.05
+
+_AGAIN: Final = "Ctrl-C again leaves at once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,7 @@ class Session:
         self._plan = plan
         self._built = built
         self._worker: WorkerProcess | None = None
+        self._stopping: threading.Thread | None = None
         self._grace_ms = project.settings.worker.grace_ms
 
     def follow(self, run_id: str) -> int:
@@ -92,14 +103,16 @@ class Session:
                     watcher = Watcher(self._store, run_id, view)
                     self._watch(run_id, watcher, view, interrupts)
                 code = self._tell(watcher, run_id)
-                self._stop(self._grace_ms)
             except KeyboardInterrupt:
-                self._stop(0)
+                self._stop_at_once()
                 say(self._how_to_go_on(run_id))
                 return INTERRUPTED
             except BaseException:
-                self._stop(0)
+                self._stop_at_once()
                 raise
+        # Everything has been told: here the first signal is one too many.
+        with contextlib.suppress(KeyboardInterrupt):
+            self._stop(self._grace_ms, leave="Ctrl-C leaves at once", note=say, meanwhile=_pause)
         return code
 
     def _watch(self, run_id: str, watcher: Watcher, view: View, interrupts: Interrupts) -> None:
@@ -119,7 +132,7 @@ class Session:
         self._worker.stop_taking()
         view.note(_stopping(running_here(watcher.run, self._worker.worker_id), self._grace_ms))
         left_ms = drain(watcher, self._worker.worker_id, grace_ms=self._grace_ms)
-        self._stop(int(left_ms))
+        self._stop(int(left_ms), leave=_AGAIN, note=view.note, meanwhile=watcher.look)
         while watcher.look(timeout_ms=1):
             pass
 
@@ -142,10 +155,32 @@ class Session:
         if worker.failure is not None:
             raise RuntimeError(f"the worker of this process died: {worker.failure}")
 
-    def _stop(self, grace_ms: int) -> None:
+    def _stop(
+        self, grace_ms: int, *, leave: str, note: Callable[[str], None], meanwhile: Callable[[], object]
+    ) -> None:
+        """Stop the worker, if that has not been done, and say what it waits for where it has to wait.
+
+        Args:
+            grace_ms: What running steps have to end; those of this run have ended, or have nothing left.
+            leave: How to leave at once.
+            note: Is told.
+            meanwhile: Called again and again while it waits.
+        """
         # One that died has threads that no longer answer; its leases end by themselves.
-        if self._worker is not None and self._worker.failure is None:
-            self._worker.stop(grace_ms)
+        if self._worker is None or self._worker.failure is not None or self._stopping is not None:
+            return
+        self._stopping = threading.Thread(target=self._worker.stop, args=(grace_ms,), daemon=True)
+        self._stopping.start()
+        self._stopping.join(_SOON_MS / 1000)
+        if self._stopping.is_alive() and grace_ms > _SOON_MS:
+            left = format_duration(grace_ms - _SOON_MS)
+            note(f"steps of other runs have up to {left} to end ({leave})")
+        while self._stopping.is_alive():
+            meanwhile()
+
+    def _stop_at_once(self) -> None:
+        if self._worker is not None and self._worker.failure is None and self._stopping is None:
+            self._worker.stop(0)
 
     @contextlib.contextmanager
     def _view(self, run_id: str) -> Iterator[View]:
@@ -192,11 +227,14 @@ class Session:
 
 
 def _stopping(running: int, grace_ms: int) -> str:
-    again = "Ctrl-C again leaves at once"
     if not running:
-        return f"taking no more steps; {again}"
+        return f"taking no more steps; {_AGAIN}"
     steps = count_of(running, "running step")
-    return f"taking no more steps; {steps} may take {format_duration(grace_ms)} to end ({again})"
+    return f"taking no more steps; {steps} may take {format_duration(grace_ms)} to end ({_AGAIN})"
+
+
+def _pause() -> None:
+    time.sleep(_PAUSE_S)
 
 
 def _say_nothing(_why: str) -> None:
