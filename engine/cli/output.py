@@ -26,11 +26,13 @@ _INDENT: Final = "  "
 #: Characters of a line of JSON that people read.
 _PRETTY_CHARS: Final = 80
 
-_SECOND_MS: Final = 1000
-_TENTHS_UP_TO_MS: Final = 10 * _SECOND_MS
+_TENTH_MS: Final = 100
+_SECOND_MS: Final = 1_000
 _MINUTE_MS: Final = 60 * _SECOND_MS
 _HOUR_MS: Final = 60 * _MINUTE_MS
-_DAY_MS: Final = 24 * _HOUR_MS
+
+#: So many tenths of a second are told as whole seconds.
+_TENTHS_UP_TO: Final = 100
 
 
 def wants_colour(stream: TextIO) -> bool:
@@ -104,22 +106,28 @@ def terminal_width(stream: TextIO) -> int:
 
 def format_duration(duration_ms: float) -> str:
     """A duration for people: `12 ms`, `3.4 s`, `30 s`, `2m 05s`, `1h 10m`, `3d 4h`."""
-    # Cut, not rounded: 999.9 ms must not read `1000 ms`.
     duration_ms = max(0, int(duration_ms))
     if duration_ms < _SECOND_MS:
         return f"{duration_ms} ms"
-    if duration_ms < _TENTHS_UP_TO_MS:
-        return f"{duration_ms // 100 / 10:.1f} s"
-    if duration_ms < _MINUTE_MS:
-        return f"{duration_ms // _SECOND_MS} s"
-    if duration_ms < _HOUR_MS:
-        minutes, rest = divmod(duration_ms, _MINUTE_MS)
-        return f"{minutes}m {rest // _SECOND_MS:02}s"
-    if duration_ms < _DAY_MS:
-        hours, rest = divmod(duration_ms, _HOUR_MS)
-        return f"{hours}h {rest // _MINUTE_MS:02}m"
-    days, rest = divmod(duration_ms, _DAY_MS)
-    return f"{days}d {rest // _HOUR_MS}h"
+    # Rounded before the unit is chosen: 59.99 s reads `1m 00s`, not `60 s`.
+    tenths = _rounded(duration_ms, _TENTH_MS)
+    if tenths < _TENTHS_UP_TO:
+        return f"{tenths / 10:.1f} s"
+    seconds = _rounded(duration_ms, _SECOND_MS)
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3_600:
+        return f"{seconds // 60}m {seconds % 60:02}s"
+    minutes = _rounded(duration_ms, _MINUTE_MS)
+    if minutes < 24 * 60:
+        return f"{minutes // 60}h {minutes % 60:02}m"
+    hours = _rounded(duration_ms, _HOUR_MS)
+    return f"{hours // 24}d {hours % 24}h"
+
+
+def _rounded(duration_ms: int, unit_ms: int) -> int:
+    """A duration in a unit; halves are rounded up."""
+    return (2 * duration_ms + unit_ms) // (2 * unit_ms)
 
 
 def format_clock(at_ms: int) -> str:

@@ -26,11 +26,14 @@ from engine.cli.output import (
         (0.4, "0 ms"),
         (999, "999 ms"),
         (1_000, "1.0 s"),
-        (9_999, "9.9 s"),
+        (6_473, "6.5 s"),
+        (9_949, "9.9 s"),
+        (9_950, "10 s"),
         (30_000, "30 s"),
         (60_000, "1m 00s"),
         (125_000, "2m 05s"),
         (3_600_000, "1h 00m"),
+        (5_025_000, "1h 24m"),
         (90_000_000, "1d 1h"),
     ],
 )
@@ -38,9 +41,19 @@ def test_a_duration_is_told_in_two_units_at_most(duration_ms, text):
     assert format_duration(duration_ms) == text
 
 
-def test_a_duration_never_rounds_up_to_sixty_seconds():
-    assert format_duration(59_990) == "59 s"
-    assert format_duration(999.9) == "999 ms"
+@pytest.mark.parametrize(
+    ("duration_ms", "text"),
+    [
+        (999.9, "999 ms"),
+        (59_499, "59 s"),
+        (59_500, "1m 00s"),
+        (3_599_499, "59m 59s"),
+        (3_599_500, "1h 00m"),
+        (86_370_000, "1d 0h"),
+    ],
+)
+def test_a_duration_that_is_rounded_up_to_the_next_unit_is_told_in_it(duration_ms, text):
+    assert format_duration(duration_ms) == text
 
 
 def test_line_breaks_and_escapes_cannot_rewrite_the_terminal():
