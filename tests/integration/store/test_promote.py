@@ -128,3 +128,14 @@ def test_an_id_of_a_job_that_somebody_has_is_dropped(store, driver):
 
     assert members(store, "queue:f.a:delayed") == members(store, "queue:f.a:wait") == []
     assert driver.commit(job).word == "OK"
+
+
+def test_several_fan_outs_that_are_being_laid_out_are_told_of_at_once(store, driver):
+    for run_id in ("r1", "r2", "r3"):
+        driver.start(run_id=run_id)
+    for job in driver.fetch(room=3):
+        driver.stage_all(job, [("one", 1), ("one", 2)])
+        driver.commit(job, staged=2)
+    name, args = queue.promote(limit=1)
+
+    assert {job_id for job_id, *_ in store.call(name, *args)[1:]} == {b"r1/a#1", b"r2/a#1", b"r3/a#1"}

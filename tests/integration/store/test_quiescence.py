@@ -74,6 +74,25 @@ def test_several_subscribers_of_one_event_each_get_it(store):
     ]
 
 
+def test_several_collects_of_an_event_that_nothing_else_arms_fire_both(store):
+    """The entry may lead elsewhere; the place of a collect among collects is not that among steps."""
+    steps = {
+        "start": {"emits": ["good", "bad"]},
+        "bads": {"subscribes": "bad"},
+        "sum": {"subscribes": {"collect": "good"}},
+        "most": {"subscribes": {"collect": "good"}},
+    }
+    driver = Driver(store, deployed(store, steps))
+    driver.start(run_id="r")
+    driver.commit(driver.fetch_one(), emits=[("good", 1)])
+    jobs = driver.fetch(room=5)
+
+    assert {job.step: job.path for job in jobs} == {"most": "j1", "sum": "j3"}
+    for job in jobs:
+        driver.commit(job, result=job.step)
+    assert driver.state("r").result == {"most": "most", "sum": "sum"}
+
+
 def test_an_event_that_nobody_hears_is_recorded_and_makes_nothing_due(store):
     driver = Driver(store, deployed(store, {"a": {"emits": ["unheard"]}}))
     run_id = driver.start().run_id
