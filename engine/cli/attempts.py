@@ -10,7 +10,7 @@ from engine.events.types import SETTLING, STEP_LOST, STEP_RETRY, STEP_STARTED, T
 
 
 @dataclass(slots=True)
-class Attempt:
+class AttemptTimes:
     """One attempt that began.
 
     Attributes:
@@ -30,7 +30,7 @@ class Attempts:
     """What has been tried in one run, by activation."""
 
     def __init__(self) -> None:
-        self._by_activation: dict[str, list[Attempt]] = defaultdict(list)
+        self._by_activation: dict[str, list[AttemptTimes]] = defaultdict(list)
 
     def noting(self, events: Iterable[Event]) -> Iterator[Event]:
         """Pass events of the run on, in order, and take note of them."""
@@ -38,7 +38,7 @@ class Attempts:
             self._note(event)
             yield event
 
-    def of(self, step_id: str) -> Sequence[Attempt]:
+    def of(self, step_id: str) -> Sequence[AttemptTimes]:
         """The attempts of an activation, in order."""
         return self._by_activation.get(step_id, ())
 
@@ -50,12 +50,12 @@ class Attempts:
             return
         elif event.type == STEP_STARTED:
             attempts = self._by_activation[event.step_id]
-            attempts.append(Attempt(event.attempt or len(attempts) + 1, event.ts_ms))
+            attempts.append(AttemptTimes(event.attempt or len(attempts) + 1, event.ts_ms))
         elif event.type in SETTLING or event.type in (STEP_RETRY, STEP_LOST):
             _end(self._by_activation.get(event.step_id, ()), event)
 
 
-def _end(attempts: Sequence[Attempt], event: Event) -> None:
+def _end(attempts: Sequence[AttemptTimes], event: Event) -> None:
     # One that was lost before it began has left no start, and is not the last one here.
     if attempts and attempts[-1].ended_by is None and event.attempt in (None, attempts[-1].number):
         attempts[-1].ended_at_ms = max(event.ts_ms, attempts[-1].started_at_ms)

@@ -10,7 +10,7 @@ from engine.events.fold import Activation
 from engine.events.state import FAILED, SKIPPED
 from engine.events.types import STEP_FAILED, STEP_LOST, STEP_RETRY, STEP_SKIPPED
 
-from .attempts import Attempt
+from .attempts import AttemptTimes
 from .scale import Scale
 
 BLANK: Final = " "
@@ -36,7 +36,9 @@ _MARKS: Final = {
 _STATE_MARKS: Final = {FAILED: FAILED_MARK, SKIPPED: SKIPPED_MARK}
 
 
-def draw_one(scale: Scale, activation: Activation, attempts: Sequence[Attempt], *, end_ms: int) -> list[str]:
+def draw_one(
+    scale: Scale, activation: Activation, attempts: Sequence[AttemptTimes], *, end_ms: int
+) -> list[str]:
     """The cells of one activation: its waiting, its attempts, and how each of them ended.
 
     Args:
@@ -64,7 +66,7 @@ def draw_one(scale: Scale, activation: Activation, attempts: Sequence[Attempt], 
 
 
 def draw_many(
-    scale: Scale, activations: Iterable[Activation], attempts: Iterable[Attempt], *, end_ms: int
+    scale: Scale, activations: Iterable[Activation], attempts: Iterable[AttemptTimes], *, end_ms: int
 ) -> tuple[list[str], int]:
     """The cells of several activations: how many of them ran at once, and where they only waited.
 

@@ -13,7 +13,7 @@ _SHORTEST_CUT_MS: Final = 1_000
 _MOST_CUTS: Final = 5
 
 
-class Span(NamedTuple):
+class Stretch(NamedTuple):
     """A stretch of time, in ms since the epoch."""
 
     from_ms: int
@@ -33,7 +33,7 @@ class Scale:
         columns: Columns of the line.
     """
 
-    def __init__(self, whole: Span, busy: Iterable[Span], *, columns: int) -> None:
+    def __init__(self, whole: Stretch, busy: Iterable[Stretch], *, columns: int) -> None:
         """Choose what to leave out: a pause that would take more than half of the line.
 
         Args:
@@ -68,22 +68,22 @@ class Scale:
         return found
 
 
-def pauses(whole: Span, busy: Iterable[Span]) -> list[Span]:
+def pauses(whole: Stretch, busy: Iterable[Stretch]) -> list[Stretch]:
     """When nothing ran, in order."""
     found = []
     until_ms = whole.from_ms
-    for span in sorted(busy):
-        if span.from_ms > until_ms:
-            found.append(Span(until_ms, span.from_ms))
-        until_ms = max(until_ms, span.until_ms)
+    for stretch in sorted(busy):
+        if stretch.from_ms > until_ms:
+            found.append(Stretch(until_ms, stretch.from_ms))
+        until_ms = max(until_ms, stretch.until_ms)
     if whole.until_ms > until_ms:
-        found.append(Span(until_ms, whole.until_ms))
+        found.append(Stretch(until_ms, whole.until_ms))
     return found
 
 
-def _cuts(whole: Span, candidates: Sequence[Span]) -> list[Span]:
+def _cuts(whole: Stretch, candidates: Sequence[Stretch]) -> list[Stretch]:
     shown_ms = whole.length_ms
-    chosen: list[Span] = []
+    chosen: list[Stretch] = []
     for pause in sorted(candidates, key=lambda one: -one.length_ms)[:_MOST_CUTS]:
         is_long = pause.length_ms >= _SHORTEST_CUT_MS and 2 * pause.length_ms > shown_ms
         if not is_long or pause.length_ms == shown_ms:

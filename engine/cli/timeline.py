@@ -25,7 +25,7 @@ from .bars import (
 )
 from .names import fit_names
 from .output import NO_LIMIT, fit, format_duration, pad, paint, width_of
-from .scale import Scale, Span
+from .scale import Scale, Stretch
 
 #: Signs with their meanings, in the order of the legend.
 _MEANINGS: Final = {
@@ -86,7 +86,7 @@ def timeline(
     left = width - name_width - len(_GAP)
     has_notes = is_any_wide and left >= _FEWEST + _NOTE_CHARS
     columns = _bar_columns(left - (_NOTE_CHARS if has_notes else 0), width)
-    whole = Span(run.started_at_ms, end_ms)
+    whole = Stretch(run.started_at_ms, end_ms)
     scale = Scale(whole, _busy(rows, attempts, end_ms=end_ms), columns=columns)
     lines = [f"{BLANK * name_width}{_GAP}{_axis(scale, whole)}"]
     signs: set[str] = set()
@@ -106,11 +106,11 @@ def _bar_columns(left: int, width: int) -> int:
     return min(_MOST, max(_FEWEST, left))
 
 
-def _busy(rows: Iterable[Row], attempts: Attempts, *, end_ms: int) -> Iterator[Span]:
+def _busy(rows: Iterable[Row], attempts: Attempts, *, end_ms: int) -> Iterator[Stretch]:
     for row in rows:
         for activation in row.activations:
             for one in attempts.of(activation.step_id):
-                yield Span(one.started_at_ms, max(one.started_at_ms + 1, one.ended_at_ms or end_ms))
+                yield Stretch(one.started_at_ms, max(one.started_at_ms + 1, one.ended_at_ms or end_ms))
 
 
 def _draw(row: Row, attempts: Attempts, scale: Scale, *, end_ms: int) -> tuple[list[str], str]:
@@ -123,7 +123,7 @@ def _draw(row: Row, attempts: Attempts, scale: Scale, *, end_ms: int) -> tuple[l
     return cells, f"{_GAP}{most:,} at once" if most else ""
 
 
-def _axis(scale: Scale, whole: Span) -> str:
+def _axis(scale: Scale, whole: Stretch) -> str:
     cells = ["─"] * scale.columns
     for column in scale.cut_columns():
         cells[column] = CUT

@@ -17,7 +17,7 @@ from .columns import Bundle, Columns, Item, columns_of
 from .crossings import uncross
 from .heights import level
 from .width import monospace_width, sans_width
-from .wires import Box, Point, Span, Wiring
+from .wires import Box, Extent, Point, Wiring
 
 #: Sizes of text in pixels: a step's name, what is said of it, an event, a badge.
 NAME_PX: Final = 13
@@ -131,11 +131,11 @@ def layout_of(plan: Plan) -> Layout:
     uncross(found.columns)
     room = {item: _room(item) for column in found.columns for item in column}
     middles = level(found.columns, room)
-    spans = _spans(plan, found.columns, middles)
-    boxes = {item: _box(item, spans[item.column], middles[item] + MARGIN) for item in room}
-    wiring = Wiring(found, spans, boxes)
+    extents = _extents(plan, found.columns, middles)
+    boxes = {item: _box(item, extents[item.column], middles[item] + MARGIN) for item in room}
+    wiring = Wiring(found, extents, boxes)
     return Layout(
-        width=spans[-1].right + MARGIN,
+        width=extents[-1].right + MARGIN,
         height=max(middles[item] + room[item] for item in room) + 2 * MARGIN,
         nodes=tuple(_node(plan, step, found, boxes) for step in plan.steps.values()),
         edges=tuple(_edge(bundle, found, wiring, boxes) for bundle in found.labels),
@@ -151,16 +151,16 @@ def _room(item: Item) -> int:
     return _STEP_ROOM
 
 
-def _spans(plan: Plan, columns: Sequence[Sequence[Item]], middles: Mapping[Item, int]) -> list[Span]:
+def _extents(plan: Plan, columns: Sequence[Sequence[Item]], middles: Mapping[Item, int]) -> list[Extent]:
     """Where each column is: as wide as its widest item, and far enough from the one before for its wires."""
-    spans: list[Span] = []
+    extents: list[Extent] = []
     left = MARGIN
     for column in columns:
         climb = max((abs(middles[one] - middles[item]) for item in column for one in item.before), default=0)
-        if spans:
-            left = spans[-1].right + min(_WIDEST_GAP, _GAP + round(climb * _GAP_PER_CLIMB))
-        spans.append(Span(left, left + max(_width(plan, item) for item in column)))
-    return spans
+        if extents:
+            left = extents[-1].right + min(_WIDEST_GAP, _GAP + round(climb * _GAP_PER_CLIMB))
+        extents.append(Extent(left, left + max(_width(plan, item) for item in column)))
+    return extents
 
 
 def _width(plan: Plan, item: Item) -> int:
@@ -184,17 +184,17 @@ def badge_width(badge: str) -> int:
     return 2 * _LABEL_PADDING + sans_width(badge, BADGE_PX)
 
 
-def _box(item: Item, span: Span, middle: int) -> Box:
+def _box(item: Item, extent: Extent, middle: int) -> Box:
     """Steps are as wide as their column, labels as their text, in the middle of it; bends have no height."""
-    width = span.right - span.left
+    width = extent.right - extent.left
     match item.of:
         case Bundle(events):
             label_width = _label_width(events)
             height = len(events) * LINE_HEIGHT
-            return Box(span.left + (width - label_width) // 2, middle - height // 2, label_width, height)
+            return Box(extent.left + (width - label_width) // 2, middle - height // 2, label_width, height)
         case None:
-            return Box(span.left, middle, width, 0)
-    return Box(span.left, middle - STEP_HEIGHT // 2, width, STEP_HEIGHT)
+            return Box(extent.left, middle, width, 0)
+    return Box(extent.left, middle - STEP_HEIGHT // 2, width, STEP_HEIGHT)
 
 
 def _node(plan: Plan, step: StepPlan, found: Columns, boxes: Mapping[Item, Box]) -> Node:

@@ -32,17 +32,12 @@ class Box(NamedTuple):
         return self.x + self.width
 
     @property
-    def bottom(self) -> int:
-        """Where its lower border is."""
-        return self.y + self.height
-
-    @property
     def middle(self) -> int:
         """The height at which wires reach it."""
         return self.y + self.height // 2
 
 
-class Span(NamedTuple):
+class Extent(NamedTuple):
     """From where to where a column reaches, in pixels."""
 
     left: int
@@ -56,9 +51,9 @@ class Wiring:
     nothing else in the column. It climbs between columns, where nothing stands.
     """
 
-    def __init__(self, found: Columns, spans: Sequence[Span], boxes: Mapping[Item, Box]) -> None:
+    def __init__(self, found: Columns, extents: Sequence[Extent], boxes: Mapping[Item, Box]) -> None:
         self._bends = found.bends
-        self._spans = spans
+        self._extents = extents
         self._boxes = boxes
         # The way into an item from the left border of each column on, which wires that came together share.
         self._ways: dict[Item, dict[int, tuple[Point, ...]]] = {}
@@ -70,11 +65,11 @@ class Wiring:
             ways = self._ways[end] = self._ways_into(end)
         way = ways.get(start.column + 1, ways[end.column])
         box = self._boxes[start]
-        return tuple(dict.fromkeys(_extended(box.right, self._spans[start.column].right, box.middle, way)))
+        return tuple(dict.fromkeys(_extended(box.right, self._extents[start.column].right, box.middle, way)))
 
     def _ways_into(self, end: Item) -> dict[int, tuple[Point, ...]]:
         box, column = self._boxes[end], end.column
-        border = self._spans[column].left - (ARROW if isinstance(end.of, str) else 0)
+        border = self._extents[column].left - (ARROW if isinstance(end.of, str) else 0)
         way: tuple[Point, ...] = (Point(border, box.middle), Point(box.x, box.middle))
         ways = {column: way}
         while bend := self._bends.get((end, column - 1)):

@@ -14,6 +14,7 @@ from engine.draw.crossings import count_crossings, uncross
 from engine.draw.layout import Layout, layout_of
 from engine.draw.mermaid import to_mermaid
 from engine.draw.svg import to_svg
+from engine.draw.wires import Box
 from tests.support.store import plan_from
 
 
@@ -49,6 +50,10 @@ def boxes_of(layout: Layout):
     return [*(node.box for node in layout.nodes), *(edge.label for edge in layout.edges)]
 
 
+def bottom(box: Box) -> int:
+    return box.y + box.height
+
+
 def wires_of(layout: Layout):
     return [wire for edge in layout.edges for wire in (*edge.sources, *edge.targets)]
 
@@ -59,10 +64,10 @@ def test_no_two_boxes_overlap_and_all_are_inside(plan):
 
     for box in boxes_of(layout):
         assert 0 <= box.x < box.right <= layout.width
-        assert 0 <= box.y < box.bottom <= layout.height
+        assert 0 <= box.y < bottom(box) <= layout.height
     for one, other in combinations(boxes_of(layout), 2):
         is_beside = one.right <= other.x or other.right <= one.x
-        is_above = one.bottom <= other.y or other.bottom <= one.y
+        is_above = bottom(one) <= other.y or bottom(other) <= one.y
         assert is_beside or is_above, (one, other)
 
 
@@ -91,7 +96,7 @@ def test_wires_run_to_the_right_and_through_no_box(plan):
             assert start.x < end.x
             for box in boxes_of(layout):
                 if start.y == end.y:
-                    is_apart = not box.y < start.y < box.bottom or end.x <= box.x or box.right <= start.x
+                    is_apart = not box.y < start.y < bottom(box) or end.x <= box.x or box.right <= start.x
                 else:
                     # A curve climbs where no box is, at whatever height.
                     is_apart = end.x <= box.x or box.right <= start.x
