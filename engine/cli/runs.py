@@ -13,6 +13,7 @@ from engine.events.state import FAILED, FAILING, STATUSES
 from engine.store.index import RunIndex, RunPage, RunSummary
 
 from .completion import flow_names, run_ids
+from .found import find_run
 from .lines import error_text
 from .moment import moment
 from .output import (
@@ -67,6 +68,7 @@ def command(
     """
     project = open_project(redis_url=redis_url)
     with project.open_store() as store:
+        after = None if after is None else find_run(store, after)
         page = RunIndex(store).page(
             flow=flow, status=status, since_ms=since_ms, until_ms=until_ms, after=after, limit=limit
         )

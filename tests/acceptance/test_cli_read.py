@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -71,6 +72,12 @@ def test_a_page_after_a_run_that_is_not_there_is_refused(project):
     done = project.run("runs", "--after", "nope")
     assert done.returncode == 2
     assert done.stderr.startswith("flowengine: there is no run `nope`")
+
+
+def test_the_page_after_a_run_is_found_by_the_beginning_of_its_id_too(project):
+    newest, oldest = project.json("runs")
+    together = len(os.path.commonprefix([newest["runId"], oldest["runId"]]))
+    assert project.json("runs", "--after", newest["runId"][: together + 1]) == [oldest]
 
 
 def test_show_tells_steps_and_result(project):
