@@ -102,6 +102,15 @@ def test_the_channel_says_each_event_as_people_see_it(store, driver, channel):
     )
 
 
+def test_the_channel_says_of_an_emission_that_nobody_hears_that_it_makes_nothing_due(driver, channel):
+    driver.start(run_id="r")
+    driver.commit(driver.fetch_one(), emits=[("unheard", 1)])
+    said = [json.loads(message["data"]) for message in channel()]
+
+    assert [it["data"]["to"] for it in said if it["type"] == "emit"] == [[]]
+    assert said == [to_envelope(event) for event in driver.log("r")]
+
+
 def test_large_data_is_referred_to_in_the_feed_and_on_the_channel(store, driver, channel):
     text = "x" * REFERENCE_BYTES
     driver.start(text, run_id="r")
