@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.cli.tally import Tally
+from engine.cli.tally import Tally, counting
 from engine.errors import CorruptEvent
 from engine.events.fold import begin
 from tests.properties.test_fold import anything
@@ -14,7 +16,7 @@ from tests.support.events import begun
 
 @given(st.lists(anything, max_size=40))
 def test_counting_while_events_come_in_is_counting_what_there_is(events):
-    run, counted = begin(begun()), Tally()
+    run, counted, emitted = begin(begun()), Tally(), Counter[str]()
     counted.count(begun(), run)
     for one in events:
         try:
@@ -22,7 +24,9 @@ def test_counting_while_events_come_in_is_counting_what_there_is(events):
         except CorruptEvent:
             continue
         counted.count(one, run)
-        anew = Tally.of(run)
+        assert [*counting([one], emitted)] == [one]
+        anew = Tally.of(run, emitted)
+        assert counted.emitted == anew.emitted
         assert counted.steps.keys() == anew.steps.keys()
         for step, there_is in anew.steps.items():
             counts = counted.steps[step]
