@@ -122,7 +122,18 @@ def declaration_paths(project: Project, paths: Sequence[Path]) -> list[Path]:
     """The files and folders to read: those that were named, or the project's flows.
 
     The project's own directory stands for its flows: it has files of other kinds, too.
+
+    Raises:
+        UsageError: One is not there.
     """
+    for path in paths:
+        try:
+            path.lstat()
+        except FileNotFoundError as error:
+            raise UsageError(f"there is no file or folder `{path}`") from error
+        except OSError:
+            # Reading it tells why, with whatever else is wrong.
+            continue
     folder = project.root / project.settings.queue.dir
     root = project.root.resolve()
     if paths:

@@ -30,6 +30,10 @@ class OutputLost(FlowEngineError):
     """The result cannot be written to stdout; says why."""
 
 
+class ReaderLeft(click.exceptions.Exit):
+    """Nobody reads stdout any more, which is no news to who stopped reading: there is no more to do."""
+
+
 # What is written in C is written once, whenever a signal raises: the layer below the buffers
 # stays C's, since a method of ours there could be left after the system's call and before its
 # count is noted, and the buffer would write the same again.
@@ -38,10 +42,15 @@ class OutputLost(FlowEngineError):
 class _Needed(io.BufferedWriter):
     """The buffer of a descriptor that must take what is written.
 
+    Attributes:
+        code_if_left: What the command leaves with where nobody reads any more.
+
     Raises:
         OutputLost: It cannot be written.
-        Exit: Nobody reads any more, which is no news to who stopped reading.
+        ReaderLeft: Nobody reads any more.
     """
+
+    code_if_left: int = 0
 
     def write(self, data: Any, /) -> int:
         """Take it, and write what the buffer has no room for."""
@@ -60,7 +69,7 @@ class _Needed(io.BufferedWriter):
         except OSError as error:
             _point_to_nowhere(self.fileno())
             if error.errno == errno.EPIPE:
-                raise click.exceptions.Exit(FAILED) from error
+                raise ReaderLeft(self.code_if_left) from error
             why = "it is closed" if error.errno == errno.EBADF else error.strerror
             raise OutputLost(f"what was asked for cannot be written to stdout: {why}") from error
 
@@ -135,7 +144,10 @@ def prints_optional() -> Iterator[None]:
 def _moved(stdout: TextIO) -> Iterator[TextIO]:
     stdout.flush()
     kept = os.dup(_STDOUT)
-    result = _text(_Needed(io.FileIO(kept, "w")), like=stdout)
+    needed = _Needed(io.FileIO(kept, "w"))
+    # A list that was read in part has done its work; the one result of a run has not been delivered.
+    needed.code_if_left = FAILED
+    result = _text(needed, like=stdout)
     os.dup2(_STDERR, _STDOUT)
     stderr = getattr(sys.stderr, "buffer", None)
     if isinstance(stderr, _Optional):

@@ -154,7 +154,7 @@ def test_a_reader_that_leaves_early_is_no_error(project):
     process = project.start("logs", run_id)
     process.stdout.close()
     _, err = process.communicate(timeout=40)
-    assert err == ""
+    assert (process.returncode, err) == (0, "")
 
 
 def test_without_a_project_the_command_says_where_to_go(tmp_path):

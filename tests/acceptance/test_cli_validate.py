@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.acceptance.command import ROOT, shop
+from tests.acceptance.command import LIMIT_S, ROOT, shop
 
 
 @pytest.fixture
@@ -87,10 +87,19 @@ def test_handlers_are_imported_only_on_request(project):
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_a_missing_file_is_named(project):
-    done = project.run("validate", "flows/nope.yaml")
-    assert done.returncode == 1
-    assert "there is no file `flows/nope.yaml`" in done.stdout
+@pytest.mark.parametrize("command", ["validate", "worker"])
+def test_a_missing_file_is_named(project, command):
+    done = project.run(command, "flows/nope.yaml")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "flowengine: there is no file or folder `flows/nope.yaml`\n"
+
+
+def test_mistakes_count_however_much_of_them_is_read(project):
+    project.write("flows/shop.yaml", "flow: shop\nsteps: {}\n")
+    process = project.start("validate")
+    process.stdout.close()
+    _, err = process.communicate(timeout=LIMIT_S)
+    assert (process.returncode, err) == (1, "")
 
 
 def test_no_store_is_started(project):
