@@ -24,6 +24,9 @@ from .script import NAMES, Script, assemble
 #: Seconds until a command without an answer counts as lost.
 COMMAND_TIMEOUT_S: Final = 5.0
 
+#: More than a process has threads that ask at once (`worker.threads` is 1,000 at most).
+_MOST_CONNECTIONS: Final = 2_000
+
 #: Seconds to wait for a connection.
 CONNECT_TIMEOUT_S: Final = 3.0
 
@@ -125,6 +128,7 @@ class Store:
     def _pool(self, timeout_s: float, retry: Retry) -> redis.ConnectionPool:
         return redis.ConnectionPool.from_url(
             self._url,
+            max_connections=_MOST_CONNECTIONS,
             protocol=2,
             socket_timeout=timeout_s,
             socket_connect_timeout=CONNECT_TIMEOUT_S,
@@ -275,8 +279,9 @@ class Channel:
         if self._connection is None:
             if self._was_lost and self._store.on_lost is not None:
                 _bring_back(self._store.on_lost)
-            connection = self._pool.make_connection()
-            connection.connect()  # type: ignore[no-untyped-call]
+            # Not by the pool itself, which counts what it has made and never counts down.
+            connection = self._pool.connection_class(**self._pool.connection_kwargs)
+            connection.connect()
             self._connection = connection
             self._was_lost = False
         return self._connection

@@ -28,18 +28,23 @@ class HandlerFault(str):
 
 
 class Notice:
-    """Says that the store does not answer, and that it answers again: once for all threads that find out."""
+    """Says that the store does not answer, and that it answers again: once for all threads that find out.
+
+    Each reason is said once: a later one may be what has to be mended.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._cut_off: set[threading.Thread] = set()
+        self._said: set[str] = set()
 
     def cut_off(self, thread: threading.Thread, error: StoreError) -> None:
         """Note that a thread gets no answer."""
         with self._lock:
-            if not self._cut_off:
-                logger.warning("%s; trying again until it answers", error)
             self._cut_off.add(thread)
+            if str(error) not in self._said:
+                self._said.add(str(error))
+                logger.warning("%s; trying again until it answers", error)
 
     def back(self, thread: threading.Thread) -> None:
         """Note that a thread was answered."""
@@ -47,6 +52,7 @@ class Notice:
             if thread in self._cut_off:
                 self._cut_off.remove(thread)
                 if not self._cut_off:
+                    self._said.clear()
                     logger.info("the store answers again")
 
 

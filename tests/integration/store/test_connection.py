@@ -99,6 +99,34 @@ def test_a_channel_sends_nothing_twice_by_itself(own_store, driver, channel):
         assert "cmdstat_evalsha" not in client.info("commandstats")
 
 
+#: More than a pool of the driver has connections by default.
+OFTEN = 150
+
+
+def test_a_channel_connects_again_however_often_it_was_lost(own_store, channel):
+    for _ in range(OFTEN):
+        kill_others(own_store)
+        with pytest.raises(StoreUnavailable):
+            channel.command("PING")
+        assert channel.command("PING") == b"PONG"
+
+
+def test_a_channel_tries_to_connect_however_often_nobody_answered():
+    channel = Store("redis://127.0.0.1:1/0", address="nowhere", prefix="x", events_max_len=1).channel()
+    for _ in range(OFTEN):
+        with pytest.raises(StoreUnavailable, match="refused"):
+            channel.command("PING")
+
+
+def test_a_worker_may_have_many_threads_that_ask_at_once(own_store):
+    with own_store.talking() as client:
+        pool = client.connection_pool
+        connections = [pool.get_connection() for _ in range(OFTEN)]
+        assert client.ping()
+    for connection in connections:
+        pool.release(connection)
+
+
 def test_what_a_lost_channel_still_had_to_answer_is_lost(own_store, driver, channel):
     driver.start()
     channel.send([fetch_call(driver, 1)])

@@ -117,3 +117,18 @@ def test_an_outage_is_told_once_however_many_threads_find_out(caplog):
     assert [record.message for record in caplog.records] == ["it is away; trying again until it answers"]
     notice.back(threads[1])
     assert [record.message for record in caplog.records][1:] == ["the store answers again"]
+
+
+def test_another_reason_of_the_same_outage_is_said_too_and_each_once(caplog):
+    caplog.set_level("INFO")
+    notice, thread = Notice(), threading.current_thread()
+    for why in ["refused", "refused", "no room", "refused", "no room"]:
+        notice.cut_off(thread, StoreUnavailable(why))
+    notice.back(thread)
+    notice.cut_off(thread, StoreUnavailable("refused"))
+    assert [record.message for record in caplog.records] == [
+        "refused; trying again until it answers",
+        "no room; trying again until it answers",
+        "the store answers again",
+        "refused; trying again until it answers",
+    ]
