@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from engine.compile.collects import cover
 from engine.compile.graph import Graph
 from engine.compile.plan import StepPlan
+from engine.declare.declaration import Trigger
 
 
 @st.composite
@@ -24,7 +25,7 @@ def graphs(draw):
         can_hear = [event for event, place in places.items() if index >= place]
         emits = draw(st.lists(st.sampled_from(can_emit), unique=True, max_size=3)) if can_emit else []
         heard = draw(st.lists(st.sampled_from(can_hear), unique=True, max_size=3)) if can_hear else []
-        trigger = "collect" if len(heard) == 1 and draw(st.booleans()) else "any"
+        trigger: Trigger = "collect" if len(heard) == 1 and draw(st.booleans()) else "any"
         steps[name] = StepPlan(name, index, "m:f", "q", tuple(heard), tuple(emits), trigger)
     return Graph(steps)
 

@@ -12,7 +12,7 @@ from tests.unit.cli.wide import fan_out as wide_fan_out
 
 
 def told(events, *, plan=PLAN, width=200, now_ms=BEGIN_MS + 999):
-    attempts, emitted = Attempts(), Counter()
+    attempts, emitted = Attempts(), Counter[str]()
     run = folded(list(attempts.noting(counting(events, emitted))))
     return describe(run, plan, attempts, emitted, now_ms=now_ms, width=width)
 
