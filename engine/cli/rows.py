@@ -146,7 +146,8 @@ def _row_of_some(step: str, counted: StepTally, *, now_ms: int, note: str) -> St
         words = ", ".join(f"{counts[name]:,} {name}" for name in TELLING if counts[name])
         # What one of many says tells nothing of the others.
         note = ""
-    if counted.faulty is not None and counted.faulty.state != COMPLETED:
+    # What the attempt that runs says is newer than why the one before it failed.
+    if not note and counted.faulty is not None and counted.faulty.state != COMPLETED:
         note = error_text(counted.faulty.error)
     return StepRow(step, state, words, counted.attempt, _took_ms(counted, now_ms=now_ms), note, counts, total)
 

@@ -24,6 +24,12 @@ def test_a_row_tells_state_attempt_and_time():
     assert found["ship"].words == "not yet"
 
 
+def test_what_a_second_attempt_says_is_told_before_the_error_of_the_first():
+    run, tally = counted(HALF_WAY)
+    found = Board(PLAN).rows(run, tally, now_ms=BEGIN_MS + 200, notes={"charge": "half"})
+    assert {row.step: row.note for row in found}["charge"] == "half"
+
+
 def test_steps_that_a_run_never_came_to_are_not_reached():
     found = rows(FAILED)
     assert found["charge"].state == "failed"
