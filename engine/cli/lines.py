@@ -223,11 +223,13 @@ def _made_due(event: Event) -> str:
 
 def _log(event: Event) -> str:
     level, data = event.data.get("level", "info"), event.data.get("data")
+    message = event.data.get("message", "")
     done = progress_of(event)
     extra = "" if data is None else f" {short_value(data)}"
     if done is not None:
-        extra = f" ({done:.0%})"
-    return f"{level:<7} {event.data.get('message', '')}{extra}"
+        # Without a message of its own, progress is recorded with its percentage for one.
+        extra = "" if message == f"{done:.0%}" else f" ({done:.0%})"
+    return f"{level:<7} {message}{extra}"
 
 
 def _emit(event: Event) -> str:

@@ -102,6 +102,8 @@ def test_columns_line_up():
 def test_progress_is_told_in_percent():
     said = event("log", 0, "take#1", 1, level="info", message="5 of 20", data={"progress": 0.25})
     assert what_happened(said) == "info    5 of 20 (25%)"
+    said = event("log", 0, "take#1", 1, level="info", message="25%", data={"progress": 0.25})
+    assert what_happened(said) == "info    25%"
 
 
 @pytest.mark.parametrize(
