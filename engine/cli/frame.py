@@ -206,7 +206,7 @@ def _columns(rows: Sequence[StepRow], *, width: int) -> _Columns:
     has_notes = width >= _NOTE_COLUMNS and any(row.note or row.is_fan_out for row in rows)
     spare = left - state - (_NOTE_CHARS + len(_GAP) if has_notes else 0)
     longest = max(len(_STEP_HEADER), *(_MARK_CHARS + len(row.step) for row in rows))
-    step = min(longest, max(_STEP_CHARS, width // 3, spare))
+    step = min(longest, max(_STEP_CHARS, width // 4, spare))
     left -= step
     if width < _NOTE_COLUMNS:
         # Without notes a fan-out has its counts beside its bar.

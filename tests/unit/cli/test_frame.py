@@ -161,6 +161,15 @@ def test_names_that_must_be_cut_stay_different(width):
     assert first[:3] == second[:3] == "not"
 
 
+def test_a_long_name_leaves_the_counts_of_a_fan_out_whole():
+    plan = plan_from({"find": {"emits": ["found"]}, "w" * 40: {"subscribes": "found"}})
+    events = [
+        event("flow.start", 0, version=plan.version, to=["find#1"]),
+        event("emit", 1, "find#1", 1, event="found", to=[f"{'w' * 40}#{n}" for n in range(1, 100)]),
+    ]
+    assert screen(events, plan)[3].endswith("0 running, 99 waiting")
+
+
 def test_names_before_what_is_said_stay_different():
     events, plan = long_names()
     assert [line.split()[1:] for line in screen(events, plan)[-2:]] == [
