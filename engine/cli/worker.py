@@ -82,7 +82,7 @@ def greeting(project: Project, built: Built, worker_id: str, later: Mapping[str,
     rows = []
     for plan in built.plans:
         in_force = later.get(plan.flow)
-        note = f"new runs get {short_version(in_force)}, which came later" if in_force else ""
+        note = f"in force is {short_version(in_force)}, which came later" if in_force else ""
         rows.append(
             (
                 plan.flow,

@@ -253,10 +253,29 @@ def test_a_worker_of_an_older_release_leaves_the_limit_alone(store, driver):
     deployed(store, steps(limit=4))
     deploy(store, driver.plan, source="", mode="serve")
     assert cap(store) == "4"
-    deploy(store, driver.plan, source="", mode="store")
-    assert cap(store) == "4"
     deployed(store, steps(limit=4))
     assert cap(store) == "4"
+
+
+def test_a_version_that_is_stored_for_a_run_limits_its_queues_until_one_is_served_again(store):
+    newest = deployed(store, steps(limit=None))
+    for limit in (2, 4, None, 2):
+        deploy(store, plan_from(steps(limit=limit)), source="", mode="store")
+        assert cap(store) == (None if limit is None else str(limit))
+    deploy(store, newest, source="", mode="serve")
+    assert cap(store) is None
+
+
+def test_another_flow_on_a_queue_neither_changes_nor_removes_the_limit_of_the_first(store):
+    deployed(store, {"a": {"queue": "gpu", "concurrency": 2}}, flow="mine")
+    for other in ({"queue": "gpu"}, {"queue": "gpu", "concurrency": 9}):
+        for mode in ("serve", "store"):
+            deploy(store, plan_from({"a": other}, flow="other"), source="", mode=mode)
+            assert hash_at(store, "queue:gpu:conf")["cap"] == "2"
+    deployed(store, {"a": {"queue": "gpu"}}, flow="mine")
+    assert "cap" not in hash_at(store, "queue:gpu:conf")
+    deployed(store, {"a": {"queue": "gpu", "concurrency": 3}}, flow="other")
+    assert hash_at(store, "queue:gpu:conf")["cap"] == "3"
 
 
 def test_a_plan_that_is_only_stored_limits_a_queue_that_nobody_has_used(store):
