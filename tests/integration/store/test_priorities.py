@@ -134,6 +134,15 @@ def test_the_queue_whose_first_job_is_most_urgent_goes_first(store):
     assert order(driver) == ["y#1", "y#2", "x#1", "x#2", "x#3"]
 
 
+def test_a_queue_is_as_urgent_as_the_job_that_waits_first_in_it_not_the_last(store):
+    steps = queue_of(first=1, last=9)
+    steps["a"]["emits"].append("between")
+    driver = Driver(store, deployed(store, {**steps, "between": {"subscribes": "between", "priority": 5}}))
+    begin(driver, "last", "first", "between")
+
+    assert order(driver) == ["first#1", "between#1", "last#1"]
+
+
 def test_queues_of_one_priority_share_the_room_and_others_get_what_is_left(store):
     driver = Driver(store, deployed(store, QUEUES))
     begin(driver, *"xxxyyyzzz")
