@@ -6,8 +6,9 @@ server.
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -18,6 +19,8 @@ from .project import open_project
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+    from engine.store.connection import Store
 
 _SHELLS: Final = ("bash", "zsh", "fish")
 
@@ -59,13 +62,29 @@ def flows_or_files(
     from click.shell_completion import CompletionItem
 
     names = flow_names(ctx, parameter, incomplete)
-    return [CompletionItem(name) for name in names] or [CompletionItem(incomplete, type="file")]
+    return [CompletionItem(name) for name in names] or files(ctx, parameter, incomplete)
+
+
+def files(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """Files, which the shell itself knows."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
 
 
 def run_ids(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
     """The newest runs."""
     redis_url = ctx.params.get("redis_url")
     return _within_patience(lambda: _run_ids(incomplete, redis_url))
+
+
+def step_names(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The steps of the run that is named, or else those of all flows of the project."""
+    # click gives up parsing at an option without its value, and has the arguments left over then.
+    run = ctx.params.get("run") or next(iter(ctx.args), None)
+    redis_url = ctx.params.get("redis_url")
+    names = _within_patience(lambda: _steps_of_run(run, redis_url) if run else _steps_of_project())
+    return sorted({name for name in names if name.startswith(incomplete)})
 
 
 def _within_patience(ask: Callable[[], list[str]]) -> list[str]:
@@ -97,17 +116,44 @@ def _flow_names(incomplete: str) -> list[str]:
 
 
 def _run_ids(incomplete: str, redis_url: str | None) -> list[str]:
+    from engine.store.index import RunIndex
+
+    with _running_store(redis_url) as store:
+        return [] if store is None else list(RunIndex(store).beginning_with(incomplete)[:_OFFERED])
+
+
+def _steps_of_run(run: str, redis_url: str | None) -> list[str]:
+    from engine.store.index import RunIndex
+
+    from .found import find_run, pinned_plan
+
+    with _running_store(redis_url) as store:
+        if store is None:
+            return []
+        summary = RunIndex(store).get(find_run(store, run))
+        return list(pinned_plan(store, summary.flow, summary.version).steps)
+
+
+def _steps_of_project() -> list[str]:
+    from engine.compile.build import build
+
+    project = open_project()
+    built = build([project.root / project.settings.queue.dir], root=project.root, import_handlers=False)
+    return [step for plan in built.plans for step in plan.steps]
+
+
+@contextlib.contextmanager
+def _running_store(redis_url: str | None) -> Iterator[Store | None]:
+    """The store, if it runs: nobody's completion starts or joins a server."""
     from engine.embedded.server import running_url
     from engine.store.connection import Store
-    from engine.store.index import RunIndex
 
     project = open_project(redis_url=redis_url)
     settings = project.settings
-    # Nobody's completion starts or joins a server.
-    is_own = settings.redis.is_embedded
-    url = running_url(project.root) if is_own else settings.redis.connection_url
+    url = running_url(project.root) if settings.redis.is_embedded else settings.redis.connection_url
     if url is None:
-        return []
+        yield None
+        return
     store = Store(
         url,
         address=settings.redis.address,
@@ -115,6 +161,6 @@ def _run_ids(incomplete: str, redis_url: str | None) -> list[str]:
         events_max_len=settings.event_store.trim_max_len,
     )
     try:
-        return list(RunIndex(store).beginning_with(incomplete)[:_OFFERED])
+        yield store
     finally:
         store.close()

@@ -16,7 +16,7 @@ from engine.store.connection import Store
 from engine.store.index import RunIndex
 from engine.store.log import EventLog
 
-from .completion import run_ids
+from .completion import run_ids, step_names
 from .failure import UsageError
 from .found import find_run, pinned_plan
 from .lines import event_line, who_width
@@ -34,7 +34,12 @@ Wanted = Callable[[Event], bool]
 @click.command("logs")
 @click.argument("run", metavar="RUN", shell_complete=run_ids)
 @click.option("-f", "--follow", "follows", is_flag=True, help="Go on until the run is over.")
-@click.option("--step", metavar="STEP", help="Only events of this step, or of one activation such as pack#2.")
+@click.option(
+    "--step",
+    metavar="STEP",
+    shell_complete=step_names,
+    help="Only events of this step, or of one activation such as pack#2.",
+)
 @click.option(
     "--type", "kind", metavar="TYPE", type=click.Choice(sorted(ALL_TYPES)), help="Only events of this type."
 )

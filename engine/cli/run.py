@@ -14,7 +14,7 @@ from engine.control.start import start
 from engine.store.connection import Store
 from engine.store.index import RunIndex
 
-from .completion import flows_or_files
+from .completion import files, flows_or_files
 from .failure import UsageError
 from .found import pinned_plan
 from .inputs import read_input
@@ -34,7 +34,13 @@ _KEY_CHARS: Final = 256
 @click.option(
     "-i", "pairs", metavar="KEY=VALUE", multiple=True, help="One field of the input; JSON if it parses."
 )
-@click.option("--input", "source", metavar="FILE", help="The whole input: a file of JSON, or - for stdin.")
+@click.option(
+    "--input",
+    "source",
+    metavar="FILE",
+    shell_complete=files,
+    help="The whole input: a file of JSON, or - for stdin.",
+)
 @click.option("--key", metavar="KEY", help="Start only once per key: a second start follows the first run.")
 @click.option("--detach", is_flag=True, help="Print the run's id and leave; workers do the work.")
 @click.option("--worker", is_flag=True, help="Work in this process too, on a Redis of your own.")

@@ -13,6 +13,12 @@ from tests.acceptance.command import COMMAND, LIMIT_S, ROOT, shop
 from tests.acceptance.test_cli_signals import has_server
 from tests.support.wait import wait_until
 
+OTHER = """\
+flow: other
+steps:
+  pack: {role: entry, handler: handlers.shop:ship}
+"""
+
 
 @pytest.fixture
 def project(tmp_path):
@@ -30,7 +36,7 @@ def offered(project, *words):
     for name in ("_FLOWENGINE_COMPLETE", "COMP_WORDS", "COMP_CWORD"):
         del project.env[name]
     assert (done.returncode, done.stderr) == (0, "")
-    return [line.partition(",")[2] for line in done.stdout.splitlines() if line]
+    return [line.removeprefix("plain,") for line in done.stdout.splitlines() if line]
 
 
 def test_commands_and_options_are_offered(project):
@@ -47,6 +53,19 @@ def test_flows_of_the_project_are_offered(project):
     assert offered(project, "tail", "--flow", "sho") == ["shop"]
 
 
+def test_files_are_offered_where_files_are_meant(project):
+    assert offered(project, "run", "--input", "in") == ["file,in"]
+    assert offered(project, "run", "shop", "--input", "./") == ["file,./"]
+    assert offered(project, "run", "flows/") == ["file,flows/"]
+    assert offered(project, "validate", "flows/") == ["file,flows/"]
+
+
+def test_steps_of_all_flows_are_offered_before_a_run_is_named(project):
+    assert offered(project, "logs", "--step", "") == ["ship", "take"]
+    assert offered(project, "logs", "--step", "ta") == ["take"]
+    assert not (project.root / ".flowengine").exists()
+
+
 def test_runs_are_offered_only_where_a_server_runs_and_none_is_started(project):
     assert offered(project, "show", "") == []
     assert not (project.root / ".flowengine").exists()
@@ -59,6 +78,10 @@ def test_runs_are_offered_only_where_a_server_runs_and_none_is_started(project):
         for words in (["show", ""], ["logs", "-f", run["runId"][:4]], ["runs", "--after", ""]):
             assert offered(project, *words) == [run["runId"]]
         assert offered(project, "show", "x") == []
+        project.write("flows/other.yaml", OTHER)
+        assert offered(project, "logs", run["runId"], "--step", "") == ["ship", "take"]
+        assert offered(project, "logs", "x", "--step", "") == []
+        assert offered(project, "logs", "--step", "") == ["pack", "ship", "take"]
         worker.terminate()
         worker.communicate(timeout=LIMIT_S)
     assert not has_server(project)
