@@ -125,8 +125,10 @@ def where(path: Path) -> str:
     match tuple(path):
         case ():
             return ""
-        case ("steps", step, *_):
+        case ("steps", step):
             return f" in step `{step}`"
+        case ("steps", step, key):
+            return f" in `{key}` of step `{step}`"
     return f" in `{path[0]}`"
 
 

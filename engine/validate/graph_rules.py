@@ -143,16 +143,16 @@ def cycle(graph: Graph) -> Iterator[Diagnostic]:
     steps = [step for step in graph.flow.steps if known is None or step.name.text in known]
     for found in graph.cycles(steps):
         path = _from_the_one_that_waits(found)
-        first, before = path[0], path[-2]
+        first, before, is_one = path[0], path[-2], len(path) == 2
         emitted = {event.text for event in before.emits}
         heard = next(event for event in first.subscribes if event.text in emitted)
         if first.trigger == "any":
-            who = "this step triggers itself" if len(path) == 2 else "these steps trigger each other"
-            what = f"{who} for ever"
+            what = f"{'this step triggers itself' if is_one else 'these steps trigger each other'} for ever"
         else:
             verb = "collects" if first.trigger == "collect" else "waits for"
             what = f"step `{first.name.text}` {verb} `{heard.text}`, which it sets off itself"
-        help = "let one of them end the chain instead of emitting its event"
+        who = "it" if is_one else "one of them"
+        help = f"let {who} end the chain instead of emitting its event"
         yield broken("FE409", f"{what}: `{_spelled(path)}`", heard.span, help=help)
 
 

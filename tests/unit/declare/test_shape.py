@@ -63,7 +63,7 @@ def test_unknown_keys_are_told_at_each_level_with_what_was_meant(source):
         "FE101 3:12 unknown key `qeue` in `defaults` = did you mean `queue`?",
         "FE101 5:21 unknown key `emitts` in step `s` = did you mean `emits`?",
         f"FE101 5:34 unknown key `colour` in step `s` = {STEP_KEYS}",
-        "FE101 6:44 unknown key `x` in step `t` = the keys here are `any`, `all`, `collect`",
+        "FE101 6:44 unknown key `x` in `subscribes` of step `t` = the keys here are `any`, `all`, `collect`",
     ]
 
 
@@ -119,7 +119,8 @@ def test_words_of_other_engines_are_translated_in_steps(source):
         " = the step's name is the key that it stands under in `steps`",
         f"FE102 6:21 unknown key `retries` in step `v` = `retry` {LATER_WORDS}",
         f"FE102 6:33 unknown key `if` in step `v` = `when` {LATER_WORDS}",
-        "FE102 7:34 unknown key `or` in step `w` = write `any: [a, b]` to run the step for each of them",
+        "FE102 7:34 unknown key `or` in `subscribes` of step `w`"
+        " = write `any: [a, b]` to run the step for each of them",
     ]
 
 
@@ -329,7 +330,8 @@ def test_a_step_is_triggered_in_one_way(source):
         f" {help} @ 3:34 the first one",
         "FE112 4:46 `subscribes` has `collect`, `any` and `all`, but one step is triggered in one way"
         f" {help} @ 4:34 the first one",
-        "FE101 5:44 unknown key `ech` in step `u` = the keys here are `any`, `all`, `collect`",
+        "FE101 5:44 unknown key `ech` in `subscribes` of step `u`"
+        " = the keys here are `any`, `all`, `collect`",
     ]
 
 
@@ -349,7 +351,7 @@ def test_a_step_is_triggered_in_one_way(source):
 )
 def test_another_word_in_a_subscription_is_told_with_the_right_one(word, code, help):
     text = f"flow: a\nsteps:\n  s: {{handler: a:b, subscribes: {{{word}: [x]}}}}\n"
-    assert mistakes(text) == [f"{code} 3:34 unknown key `{word}` in step `s` = {help}"]
+    assert mistakes(text) == [f"{code} 3:34 unknown key `{word}` in `subscribes` of step `s` = {help}"]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from engine.validate.graph import RULES, check_graph
 from tests.unit.declare.telling import told
 
 EMIT = "= let one of them end the chain instead of emitting its event"
+EMIT_ALONE = "= let it end the chain instead of emitting its event"
 
 
 def mistakes(text):
@@ -217,7 +218,7 @@ def test_a_step_that_triggers_itself_is_a_cycle(source):
       one: {subscribes: {any: [go, again]}, handler: a:b, emits: [again]}
     """
     assert mistakes(source) == [
-        f"FE409 4:32 this step triggers itself for ever: `one → one` {EMIT}",
+        f"FE409 4:32 this step triggers itself for ever: `one → one` {EMIT_ALONE}",
     ]
 
 
@@ -255,7 +256,7 @@ def test_a_step_that_joins_what_follows_from_it_is_a_cycle(source):
     """
     assert mistakes(source) == [
         f"FE409 4:32 step `one` waits for `back`, which it sets off itself: `one → two → one` {EMIT}",
-        f"FE409 6:32 step `own` waits for `mine`, which it sets off itself: `own → own` {EMIT}",
+        f"FE409 6:32 step `own` waits for `mine`, which it sets off itself: `own → own` {EMIT_ALONE}",
     ]
 
 
