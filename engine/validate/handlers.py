@@ -39,6 +39,7 @@ _CONSTANTS = (
 )
 
 _SIGNATURE = "write `def {name}(job, ctx):`"
+_CALLED_WITH = ", but a handler is called with two, the job and the context"
 
 
 def check_handlers(handlers: Iterable[Located], *, sources: Sources) -> tuple[Diagnostic, ...]:
@@ -132,6 +133,12 @@ def _check_function(
             yield from _check_signature(handler, binding, name, related, file)
         case ast.Lambda():
             yield from _check_signature(handler, binding, name, related, file)
+        case ast.ClassDef() if _is_made_of_nothing(binding):
+            message = f"`{name}` in {file} is a class that takes no arguments{_CALLED_WITH}"
+            help = _SIGNATURE.format(name=name)
+            if "__call__" in _names_in(binding):
+                help = f"make an object of it in the module, as in `handler = {name}()`, and name that"
+            yield broken("FE206", message, handler.span, help=help, related=related)
         case ast.expr() if isinstance(binding, _CONSTANTS):
             message = f"`{name}` in {file} is a value, not a function"
             yield broken("FE205", message, handler.span, help=_SIGNATURE.format(name=name), related=related)
@@ -175,11 +182,24 @@ def _check_signature(
         words = "takes no arguments" if positional == 0 else "takes one argument"
     else:
         return
-    message = f"`{name}` in {file} {words}, but a handler is called with two, the job and the context"
+    message = f"`{name}` in {file} {words}{_CALLED_WITH}"
     help = _SIGNATURE.format(name=name)
     if isinstance(function, ast.AsyncFunctionDef):
         help = help.replace("def", "async def")
     yield broken("FE206", message, handler.span, help=help, related=related)
+
+
+def _is_made_of_nothing(cls: ast.ClassDef) -> bool:
+    """Whether a class surely takes no arguments: it inherits nothing, and says nothing of how it is made."""
+    is_plain = not (cls.bases or cls.keywords or cls.decorator_list)
+    return is_plain and _names_in(cls).isdisjoint({"__init__", "__new__"})
+
+
+def _names_in(cls: ast.ClassDef) -> set[str]:
+    """The names that a class defines or mentions, wherever in it."""
+    parts = list(ast.walk(cls))
+    defined = {part.name for part in parts if isinstance(part, _Function)}
+    return defined | {part.id for part in parts if isinstance(part, ast.Name)}
 
 
 def _yields(function: _Function | ast.Lambda) -> bool:

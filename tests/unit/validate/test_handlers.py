@@ -43,7 +43,7 @@ def decorated(): ...
 @functools.cache
 async def decorated_waits(): ...
 
-class Called: ...
+class Called(dict): ...
 
 short = lambda job, ctx: None
 shorter = lambda job: None
@@ -214,6 +214,39 @@ def test_a_generator_is_told(project, text):
         "FE209 4:14 `start` in shopwork/many.py has a `yield`, so a call would not run it"
         " = `return` its result, and emit events with `ctx.flow.emit` @ 1:"
     )
+
+
+@pytest.mark.parametrize(
+    ("body", "help"),
+    [
+        ("...", "write `def Made(job, ctx):`"),
+        (
+            "def __call__(self, job, ctx): ...",
+            "make an object of it in the module, as in `handler = Made()`, and name that",
+        ),
+    ],
+)
+def test_a_class_that_takes_no_arguments_is_no_handler(project, body, help):
+    (project / "shopwork" / "made.py").write_text(f"class Made:\n    {body}\n")
+    assert mistakes(project, "shopwork.made:Made") == [
+        f"FE206 4:14 `Made` in shopwork/made.py is a class that takes no arguments, {SIGNATURE}"
+        f" = {help} @ 1:1 defined here"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "class Made:\n    def __init__(self, job, ctx): ...",
+        "class Made:\n    if True:\n        def __new__(cls, job, ctx): ...",
+        "class Made:\n    __init__ = print",
+        "from dataclasses import dataclass\n@dataclass\nclass Made:\n    job: object\n    ctx: object",
+        "class Made(dict): ...",
+    ],
+)
+def test_a_class_that_may_take_a_job_and_a_context_is_accepted(project, text):
+    (project / "shopwork" / "made.py").write_text(text)
+    assert mistakes(project, "shopwork.made:Made") == []
 
 
 @pytest.mark.parametrize(
