@@ -36,6 +36,7 @@ class Attempt:
     Attributes:
         job: The leased job.
         taken_ms: Monotonic time at which it came.
+        chain_since_ms: The same of the first of those jobs that came along, one with the other's settlement.
         lease_ends_ms: Monotonic time up to which the lease holds for certain.
         phase: Where it is.
         thread: Who runs its handler, while somebody does.
@@ -61,6 +62,7 @@ class Attempt:
     __slots__ = (
         "acked",
         "begun_ms",
+        "chain_since_ms",
         "changes",
         "cost_ms",
         "emits",
@@ -87,6 +89,7 @@ class Attempt:
         self.job = job
         self.on_loop = on_loop
         self.taken_ms = 0.0
+        self.chain_since_ms = 0.0
         self.lease_ends_ms = lease_ends_ms
         self.phase = Phase.WAITING
         self.thread: Thread | None = None

@@ -56,14 +56,14 @@ class Environment:
         worker_id: Who executes.
         services: What contexts need.
         served: Queues that this process serves.
-        next_token: A token for a job to take along, or '' when it takes none any more.
+        next_token: A token for a job that this attempt's settlement takes along, or '' when it takes none.
         lease_ms: Length of a lease.
     """
 
     worker_id: str
     services: Services
     served: Container[str]
-    next_token: Callable[[], str]
+    next_token: Callable[[Attempt], str]
     lease_ms: int
 
 
@@ -79,7 +79,7 @@ def completion(attempt: Attempt, plan: Plan, env: Environment, *, result_json: b
     ended_at_ms = max(attempt.started_at_ms + duration, emitted_at_ms)
     routing = route(plan, step, dict.fromkeys(emitted.event for emitted in emits), served=env.served)
     is_wide = len(emits) > ledger.emits_a_part(routing) or attempt.emits_bytes > ledger.EMITS_BYTES
-    take = env.next_token() if emits and not is_wide else ""
+    take = env.next_token(attempt) if emits and not is_wide else ""
     counted = b',"emits":%d' % len(emits) if is_wide else b""
     commit = partial(
         ledger.commit,

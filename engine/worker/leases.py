@@ -22,6 +22,9 @@ from .served import ServedQueues
 #: Milliseconds after which a job that waits here for a thread may be wanted elsewhere.
 SURPLUS_AFTER_MS: Final = 200.0
 
+#: Milliseconds for which the jobs of one run come along one with the other: then others get their turn.
+LONGEST_CHAIN_MS: Final = 1_000.0
+
 
 class Leases:
     """The attempts that this process holds.
@@ -62,7 +65,7 @@ class Leases:
     def _hold(self, job: LeasedJob, since_ms: float) -> Attempt:
         on_loop = self._served.is_on_loop(job.queue)
         attempt = Attempt(job, lease_ends_ms=since_ms + self._lease_ms, on_loop=on_loop)
-        attempt.taken_ms = monotonic_ms()
+        attempt.taken_ms = attempt.chain_since_ms = monotonic_ms()
         self._held.add(attempt)
         if on_loop:
             self._on_loop += 1
@@ -126,8 +129,10 @@ class Leases:
                 attempt.follower_cost_ms = self._reach.cost()
                 self._reach.add(attempt.follower_cost_ms)
 
-    def may_follow(self) -> bool:
-        """Whether a settlement may ask for a job to be taken along."""
+    def may_follow(self, attempt: Attempt) -> bool:
+        """Whether an attempt's settlement may ask for a job to be taken along."""
+        if monotonic_ms() - attempt.chain_since_ms > LONGEST_CHAIN_MS:
+            return False
         return self._reach.may_follow() and (not self._served.has_loop or self._on_loop <= self._async_steps)
 
     def give_back(
@@ -148,7 +153,10 @@ class Leases:
             self._on_loop -= attempt.on_loop
             if attempt.follower_cost_ms is not None:
                 self._reach.remove(attempt.follower_cost_ms)
-            held = None if follower is None else self._hold(follower, since_ms)
+            held = None
+            if follower is not None:
+                held = self._hold(follower, since_ms)
+                held.chain_since_ms = attempt.chain_since_ms
             # Also with a job that came along: it may be for the loop where the other was for a thread.
             if self._is_waiting and self.room():
                 self._changed.notify_all()

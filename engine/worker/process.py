@@ -158,9 +158,9 @@ class WorkerProcess:
             lease_ms=self._limits.lease_ms,
         )
 
-    def _next_token(self) -> str:
+    def _next_token(self, attempt: Attempt) -> str:
         """A token for a job to take along, or '' where none is to come."""
-        return self._tokens.next_token() if self._is_taking and self._leases.may_follow() else ""
+        return self._tokens.next_token() if self._is_taking and self._leases.may_follow(attempt) else ""
 
     def _new_fetcher(self, watch: Watch) -> Fetcher:
         block_s = min(_BLOCK_S, self._limits.lease_ms / 6000)

@@ -55,7 +55,7 @@ class Bench:
             worker_id="w",
             services=self.services,
             served=frozenset({"f.a", "f.b"}),
-            next_token=lambda: token,
+            next_token=lambda attempt: token,
             lease_ms=1_000,
         )
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engine.clock import monotonic_ms
 from engine.execution.attempt import Attempt
 from engine.store.queue import LeasedJob, Room
-from engine.worker.leases import Leases, is_over
+from engine.worker.leases import LONGEST_CHAIN_MS, Leases, is_over
 from engine.worker.reach import MOST_A_THREAD, Reach
 from tests.support.wait import wait_until
 from tests.unit.worker.serving import Serving
@@ -255,8 +255,18 @@ def test_a_job_that_came_along_for_the_other_room_leaves_room_where_it_came_from
 
 def test_a_settlement_asks_for_no_job_while_the_loop_is_more_than_full():
     desk = Desk()
-    assert desk.may_follow()
     held = desk.take(jobs(3, queue="l"), since_ms=0)
-    assert not desk.may_follow()
+    assert not desk.may_follow(held[0])
     desk.settle(held[0])
-    assert desk.may_follow()
+    assert desk.may_follow(held[1])
+
+
+def test_a_chain_of_jobs_that_came_along_makes_room_for_others_after_a_second(leases):
+    [attempt] = leases.take(jobs(1), since_ms=0)
+    assert leases.may_follow(attempt)
+    attempt.chain_since_ms -= LONGEST_CHAIN_MS / 2
+    follower = leases.settle(attempt, jobs(1, "next")[0])
+    assert leases.may_follow(follower)
+    follower.chain_since_ms -= LONGEST_CHAIN_MS / 2
+    assert not leases.may_follow(follower)
+    assert leases.may_follow(leases.take(jobs(1), since_ms=0)[0])
