@@ -54,7 +54,8 @@ def start(
     payload = encode_json(input)
     if len(payload) > limit_bytes:
         raise PayloadError(
-            f"the input has {len(payload):,} bytes, the limit is {limit_bytes:,} (`limits.payload_bytes`)"
+            f"the input has {len(payload):,} bytes, the limit is {limit_bytes:,}: "
+            f"raise `limits.payload_bytes`, or pass a reference to what is kept elsewhere"
         )
     about: dict[str, Any] = {"version": plan.version, "trigger": trigger}
     if plan.labels:

@@ -64,7 +64,8 @@ class Services:
             raise PayloadError(f"{what} cannot be recorded: {error}") from error
         if len(raw) > self.payload_bytes:
             raise PayloadError(
-                f"{what} has {len(raw):,} bytes, the limit is {self.payload_bytes:,} (`limits.payload_bytes`)"
+                f"{what} has {len(raw):,} bytes, the limit is {self.payload_bytes:,}: "
+                f"raise `limits.payload_bytes`, or pass a reference to what is kept elsewhere"
             )
         return raw
 
@@ -204,11 +205,15 @@ class StepFlow:
             raise attempt.fault
         services = self._services
         if len(attempt.emits) >= services.fan_out:
-            raise self._too_much(f"{services.fan_out:,} events in one attempt (`limits.fan_out`)")
+            raise self._too_much(
+                f"{services.fan_out:,} events in one attempt: "
+                f"raise `limits.fan_out`, or let one event stand for several items"
+            )
         raw = services.encode(payload, f"the payload of `{event}`")
         if attempt.emits_bytes + len(raw) > services.gather_bytes:
             raise self._too_much(
-                f"{services.gather_bytes:,} bytes of payload in one attempt (`limits.gather_bytes`)"
+                f"{services.gather_bytes:,} bytes of payload in one attempt: "
+                f"raise `limits.gather_bytes`, or pass references to what is kept elsewhere"
             )
         attempt.emits_bytes += len(raw)
         attempt.emits.append(Emitted(services.clock.now_ms(), event, raw))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Final
 
 from engine.clock import monotonic_ms
 from engine.compile.plan import Plan
+from engine.errors import FlowEngineError
 from engine.events.codec import as_text, encode_json
 from engine.events.record import BufferedEvent, Emitted
 from engine.store import ledger
@@ -23,6 +24,9 @@ from .route import emissions, route
 
 #: Longest traceback that is recorded, in characters; of a longer one the beginning and the end are kept.
 MAX_TRACEBACK: Final = 20_000
+
+#: Where the engine's own frames come from.
+_ENGINE: Final = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +159,16 @@ def failure(attempt: Attempt, env: Environment, error: BaseException, *, cause: 
 
 
 def describe(error: BaseException) -> dict[str, str]:
-    """An exception as `{type, message, traceback?}`; the traceback begins in the user's code."""
+    """An exception as `{type, message, traceback?}`; the traceback begins in the user's code.
+
+    One of the engine's own sentences ends there, too: what raised it, and why there, says nothing more.
+    """
     described = {"type": type(error).__name__, "message": as_text(_message(error))[:MAX_MESSAGE]}
     frames = _users_frames(error.__traceback__)
     if frames is not None:
-        lines = traceback.format_exception(type(error), error, frames)
+        is_ours = isinstance(error, FlowEngineError)
+        depth = _users_depth(frames) if is_ours else None
+        lines = traceback.format_exception(type(error), error, frames, limit=depth, chain=not is_ours)
         described["traceback"] = _both_ends(as_text("".join(lines)), MAX_TRACEBACK)
     return described
 
@@ -183,7 +192,21 @@ def _both_ends(text: str, limit: int) -> str:
 
 def _users_frames(frames: TracebackType | None) -> TracebackType | None:
     """The traceback without the engine's own frames at its beginning."""
-    engine = Path(__file__).parents[1]
-    while frames is not None and engine in Path(frames.tb_frame.f_code.co_filename).parents:
+    while frames is not None and _is_engines(frames):
         frames = frames.tb_next
     return frames
+
+
+def _users_depth(frames: TracebackType) -> int:
+    """How many frames there are up to the user's last one."""
+    return max(number for number, frame in enumerate(_each(frames), start=1) if not _is_engines(frame))
+
+
+def _each(frames: TracebackType | None) -> Iterator[TracebackType]:
+    while frames is not None:
+        yield frames
+        frames = frames.tb_next
+
+
+def _is_engines(frame: TracebackType) -> bool:
+    return _ENGINE in Path(frame.tb_frame.f_code.co_filename).parents

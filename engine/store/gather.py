@@ -92,5 +92,8 @@ def _payload(data: bytes) -> bytes:
 
 def _within(size: int, limit_bytes: int) -> int:
     if size > limit_bytes:
-        raise PayloadError(f"more than {limit_bytes:,} bytes, which is the limit (`limits.gather_bytes`)")
+        raise PayloadError(
+            f"more than {limit_bytes:,} bytes: "
+            f"raise `limits.gather_bytes`, or emit references to what is kept elsewhere"
+        )
     return size

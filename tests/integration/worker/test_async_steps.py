@@ -145,8 +145,8 @@ def test_an_input_that_cannot_be_gathered_fails_an_async_step_without_a_frame_of
     assert (run.status, run.failed_step) == (FAILED, "both")
     assert run.error == {
         "type": "PayloadError",
-        "message": "the input of step `both` has more than 12 bytes, which is the limit "
-        "(`limits.gather_bytes`)",
+        "message": "the input of step `both` has more than 12 bytes: raise `limits.gather_bytes`, "
+        "or emit references to what is kept elsewhere",
     }
 
 

@@ -243,7 +243,8 @@ def test_as_many_events_as_the_limit_says_are_emitted_and_one_more_fails_the_ste
     assert (run.status, run.failed_step, run.emits) == (FAILED, "spread", 0)
     assert error_of(run) == (
         "PayloadError",
-        "step `spread` emitted more than 120 events in one attempt (`limits.fan_out`)",
+        "step `spread` emitted more than 120 events in one attempt: "
+        "raise `limits.fan_out`, or let one event stand for several items",
     )
 
 
@@ -254,7 +255,8 @@ def test_more_bytes_than_one_attempt_may_emit_fail_the_step(workshop):
     assert (run.status, run.failed_step, run.emits) == (FAILED, "only", 0)
     assert error_of(run) == (
         "PayloadError",
-        "step `only` emitted more than 3,500 bytes of payload in one attempt (`limits.gather_bytes`)",
+        "step `only` emitted more than 3,500 bytes of payload in one attempt: "
+        "raise `limits.gather_bytes`, or pass references to what is kept elsewhere",
     )
 
 
@@ -267,7 +269,8 @@ def test_more_bytes_than_a_collect_may_read_fail_its_step(workshop):
     assert (run.status, run.failed_step) == (FAILED, "gather")
     assert error_of(run) == (
         "PayloadError",
-        "the input of step `gather` has more than 1,000 bytes, which is the limit (`limits.gather_bytes`)",
+        "the input of step `gather` has more than 1,000 bytes: "
+        "raise `limits.gather_bytes`, or emit references to what is kept elsewhere",
     )
 
 

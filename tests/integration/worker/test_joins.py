@@ -149,8 +149,8 @@ def test_more_bytes_than_a_join_may_read_fail_its_step(workshop):
     assert (run.status, run.failed_step) == (FAILED, "both")
     assert run.error == {
         "type": "PayloadError",
-        "message": "the input of step `both` has more than 13 bytes, which is the limit "
-        "(`limits.gather_bytes`)",
+        "message": "the input of step `both` has more than 13 bytes: raise `limits.gather_bytes`, "
+        "or emit references to what is kept elsewhere",
     }
 
 

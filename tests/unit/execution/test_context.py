@@ -89,7 +89,7 @@ def test_one_emit_too_many_is_a_fault():
     bench = Bench(fan_out=3)
     for _ in range(3):
         bench.context.flow.emit("one")
-    with pytest.raises(PayloadError, match=r"3 events in one attempt \(`limits.fan_out`\)") as refused:
+    with pytest.raises(PayloadError, match="3 events in one attempt: raise `limits") as refused:
         bench.context.flow.emit("one")
     assert bench.attempt.fault is refused.value
     assert len(bench.attempt.emits) == 3
@@ -99,9 +99,7 @@ def test_one_byte_too_many_of_all_payloads_is_a_fault():
     bench = Bench(gather_bytes=10)
     bench.context.flow.emit("one", "x" * 6)
     bench.context.flow.emit("one", 12)
-    with pytest.raises(
-        PayloadError, match=r"10 bytes of payload in one attempt \(`limits.gather_bytes`\)"
-    ) as refused:
+    with pytest.raises(PayloadError, match="10 bytes of payload in one attempt: raise `limits") as refused:
         bench.context.flow.emit("one", 1)
     assert bench.attempt.fault is refused.value
     assert bench.attempt.emits_bytes == 10

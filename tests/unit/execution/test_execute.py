@@ -149,6 +149,19 @@ def test_changes_of_the_state_may_be_awaited_in_tasks():
     assert len(bench.attempt.changes) == 102
 
 
+def test_a_sentence_of_the_engine_ends_where_the_user_called_it():
+    def handler(job, ctx):
+        ctx.flow.emit("one", {1, 2})
+
+    bench = Bench()
+    described = data_of(bench.call_of(bench.execute(handler)))["error"]
+    assert described["traceback"].count('File "') == 1
+    assert described["traceback"].splitlines()[-2:] == [
+        '    ctx.flow.emit("one", {1, 2})',
+        "engine.errors.PayloadError: the payload of `one` cannot be recorded: a `set` is no JSON value",
+    ]
+
+
 def test_an_exception_that_was_never_raised_has_no_traceback():
     assert describe(RuntimeError("made here")) == {"type": "RuntimeError", "message": "made here"}
 
