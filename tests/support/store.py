@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from engine.compile.plan import Plan
@@ -167,13 +167,13 @@ class Driver:
             changes=changes,
             emits=emissions(job.path, emitted),
             staged=staged,
-            routing=self.routing(job.step),
+            routing=self.routing(job.step, [event for event, _ in emits]),
         )
 
-    def routing(self, step: str) -> Routing:
-        """What may follow from a step, whatever it emits."""
+    def routing(self, step: str, events: Iterable[str]) -> Routing:
+        """What may follow from events of a step."""
         served = {*self.served.threads, *self.served.loop}
-        return route(self.plan, step, self.plan.steps[step].emits, served=served)
+        return route(self.plan, step, dict.fromkeys(events), served=served)
 
     def stage_call(
         self, job: LeasedJob, emits: Sequence[tuple[str, Any]], *, first: int = 0, ts: int = TS_MS
@@ -190,13 +190,14 @@ class Driver:
 
     def unfold_call(self, run_id: str, step_id: str, cursor: int) -> Call:
         """The call that lays out a part of what was staged."""
+        step = step_id.rpartition("#")[0]
         return ledger.unfold(
             run_id,
             step_id,
             flow=self.plan.flow,
             cursor=cursor,
             sinks=",".join(self.plan.sinks),
-            routing=self.routing(step_id.rpartition("#")[0]),
+            routing=self.routing(step, self.plan.steps[step].emits),
         )
 
     def unfold_all(self, run_id: str, step_id: str) -> int:
