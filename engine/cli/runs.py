@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any, Final
 
 import click
@@ -18,6 +19,7 @@ from .lines import error_text
 from .moment import moment
 from .output import (
     count_of,
+    fit,
     format_date,
     format_duration,
     one_line,
@@ -25,17 +27,28 @@ from .output import (
     say,
     table,
     terminal_width,
+    width_of,
 )
 from .project import Project, open_project, output_option, redis_option
+from .target import flow_name
 
-_HEADERS: Final = ("RUN", "FLOW", "STATUS", "STARTED", "TOOK", "")
+_HEADERS: Final = ("RUN", "FLOW", "STATUS", "STARTED", "TOOK")
+
+#: Columns beside the others that are room enough for why a run failed.
+_REASON_CHARS: Final = 30
 
 _MOST: Final = 1_000
 
 
 @click.command("runs")
 @click.option("--flow", metavar="FLOW", shell_complete=flow_names, help="Only runs of this flow.")
-@click.option("--status", type=click.Choice(STATUSES), help="Only runs of this status.")
+@click.option(
+    "--status",
+    "statuses",
+    type=click.Choice(STATUSES),
+    multiple=True,
+    help="Only runs of this status; may be given several times.",
+)
 @click.option(
     "--since",
     "since_ms",
@@ -53,7 +66,7 @@ _MOST: Final = 1_000
 def command(
     *,
     flow: str | None,
-    status: str | None,
+    statuses: tuple[str, ...],
     since_ms: int | None,
     until_ms: int | None,
     limit: int,
@@ -66,15 +79,16 @@ def command(
     Where there are more runs than fit a page, the command for the next one is printed. A
     program gives the last runId that it got to --after, until it gets an empty list.
     """
+    flow = None if flow is None else flow_name(flow)
     project = open_project(redis_url=redis_url)
     with project.open_store() as store:
         after = None if after is None else find_run(store, after)
         page = RunIndex(store).page(
-            flow=flow, status=status, since_ms=since_ms, until_ms=until_ms, after=after, limit=limit
+            flow=flow, statuses=statuses, since_ms=since_ms, until_ms=until_ms, after=after, limit=limit
         )
     _print(page, style)
     if page.after is not None and (page.is_cut or style == "text"):
-        words = _words(flow=flow, status=status, since_ms=since_ms, limit=limit, after=page.after)
+        words = _words(flow=flow, statuses=statuses, since_ms=since_ms, limit=limit, after=page.after)
         say(next_page(page, project, words))
 
 
@@ -82,20 +96,17 @@ def _print(page: RunPage, style: str) -> None:
     if style == "json":
         print_json([to_dict(summary) for summary in page.runs])
     elif page.runs:
-        now = now_ms()
-        rows = [to_row(one, now_ms=now) for one in page.runs]
-        for line in table(_HEADERS, rows, width=terminal_width(sys.stdout)):
+        for line in lines(page.runs, now_ms=now_ms(), width=terminal_width(sys.stdout)):
             click.echo(line)
     elif not page.is_cut:
         say("no runs")
 
 
-def _words(**options: str | int | None) -> str:
+def _words(*, flow: str | None, statuses: Sequence[str], since_ms: int | None, limit: int, after: str) -> str:
     """The arguments for the next page; an age has become the time that it meant."""
-    since_ms = options.pop("since_ms")
-    options["since"] = None if since_ms is None else format_ts(int(since_ms))
-    given = [f" --{name} {value}" for name, value in options.items() if value is not None]
-    return f"runs{''.join(given)}"
+    told = [("flow", flow), *(("status", status) for status in statuses), ("limit", limit), ("after", after)]
+    told.append(("since", None if since_ms is None else format_ts(since_ms)))
+    return "runs" + "".join(f" --{name} {value}" for name, value in told if value is not None)
 
 
 def next_page(page: RunPage, project: Project, words: str) -> str:
@@ -107,21 +118,36 @@ def next_page(page: RunPage, project: Project, words: str) -> str:
     return f"next page: {go_on}"
 
 
-def to_row(summary: RunSummary, *, now_ms: int) -> tuple[str, ...]:
-    """A run as the cells of its row."""
+def lines(runs: Sequence[RunSummary], *, now_ms: int, width: int) -> list[str]:
+    """Runs as a table; why one failed is a line of its own where there is no room for it beside."""
+    rows = [_row(one, now_ms=now_ms) for one in runs]
+    reasons = [_reason(one) for one in runs]
+    taken = max(width_of(line) for line in table(_HEADERS, rows))
+    if taken + _REASON_CHARS <= width or not any(reasons):
+        whole = [(*row, why) for row, why in zip(rows, reasons, strict=True)]
+        return table((*_HEADERS, ""), whole, width=width)
+    told, *alone = table(_HEADERS, rows, width=width)
+    below = ([fit(f"  {why}", width)] if why else [] for why in reasons)
+    return [told, *(part for line, why in zip(alone, below, strict=True) for part in (line, *why))]
+
+
+def _row(summary: RunSummary, *, now_ms: int) -> tuple[str, ...]:
     took_ms = (summary.ended_at_ms or now_ms) - summary.started_at_ms
-    why = ""
-    if summary.status in (FAILING, FAILED):
-        where = f"{summary.failed_step}: " if summary.failed_step else ""
-        why = one_line(f"{where}{error_text(summary.error)}")
     return (
         summary.run_id,
         summary.flow,
         summary.status,
         format_date(summary.started_at_ms),
         format_duration(took_ms),
-        why,
     )
+
+
+def _reason(summary: RunSummary) -> str:
+    """Why a run failed, or ''."""
+    if summary.status not in (FAILING, FAILED):
+        return ""
+    where = f"{summary.failed_step}: " if summary.failed_step else ""
+    return one_line(f"{where}{error_text(summary.error)}")
 
 
 def to_dict(summary: RunSummary) -> dict[str, Any]:

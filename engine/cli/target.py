@@ -10,7 +10,8 @@ from typing import Final
 import click
 
 from engine.compile.build import Built, build
-from engine.declare.discover import find_flow
+from engine.declare.discover import discover, find_flow
+from engine.declare.parse import declared_name
 from engine.errors import FlowNotFound
 
 from .diagnostics import count_of_each, render_text, summary
@@ -38,6 +39,23 @@ def as_file(target: str) -> Path | None:
     if not path.is_file():
         raise UsageError(f"there is no file `{target}`")
     return path
+
+
+def flow_name(target: str) -> str:
+    """The name of the flow that FLOW means; a name need not be declared here.
+
+    Raises:
+        UsageError: It is a file that declares none.
+    """
+    path = as_file(target)
+    if path is None:
+        return target
+    files, _ = discover([path])
+    documents = (file.reading.document for file in files)
+    name = next((declared_name(document) for document in documents if document is not None), None)
+    if name is None:
+        raise UsageError(f"`{target}` declares no flow; name a flow, or a file that declares one")
+    return name.text
 
 
 def declared(target: str, project: Project, *, imports: bool) -> Built | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -81,7 +81,7 @@ class RunIndex:
         self,
         *,
         flow: str | None = None,
-        status: str | None = None,
+        statuses: Collection[str] = (),
         since_ms: int | None = None,
         until_ms: int | None = None,
         after: str | None = None,
@@ -94,7 +94,7 @@ class RunIndex:
 
         Args:
             flow: Only runs of this flow.
-            status: Only runs of this status.
+            statuses: Only runs of one of these statuses; of any, where there are none.
             since_ms: Only runs that started then or later.
             until_ms: Only runs that started before.
             after: Only runs that come after this one.
@@ -107,18 +107,18 @@ class RunIndex:
         if after is not None:
             top = min(top, (self.get(after).started_at_ms, after))
         floor = float("-inf") if since_ms is None else since_ms
-        keys, other = self._sources(flow, status, (floor, top[0]))
+        keys, others = self._sources(flow, statuses, (floor, top[0]))
         found: list[RunSummary] = []
         looked = 0
         while True:
-            places = self._below(keys, top, floor, _PAGE if other else min(_PAGE, limit + 1))
+            places = self._below(keys, top, floor, _PAGE if others else min(_PAGE, limit + 1))
             looked += len(places)
             run_ids = [run_id for _, run_id in places]
-            fitting = self._members(other, run_ids) if other else run_ids
+            fitting = self._members(others, run_ids) if others else run_ids
             for start in range(0, len(fitting), limit + 1):
                 page = self._summaries(fitting[start : start + limit + 1])
                 # A run may have moved on since its index was read.
-                found += [one for one in page if status is None or one.status == status]
+                found += [one for one in page if not statuses or one.status in statuses]
                 if len(found) > limit:
                     return RunPage(found[:limit], after=found[limit - 1].run_id, is_cut=False)
             if not places:
@@ -180,19 +180,18 @@ class RunIndex:
         return {(summary.flow, summary.version) for summary in live}
 
     def _sources(
-        self, flow: str | None, status: str | None, bounds: tuple[float, float]
-    ) -> tuple[Sequence[str], str | None]:
-        """The indexes to walk, and one in which a run must be too: the longer of two."""
-        keys = self._store.keys
+        self, flow: str | None, statuses: Collection[str], bounds: tuple[float, float]
+    ) -> tuple[Sequence[str], Sequence[str]]:
+        """The indexes to walk, and others of which a run must be in one too: those that have more runs."""
+        of_status = [self._store.keys.status_index(one) for one in statuses or STATUSES]
         if flow is None:
-            return [keys.status_index(one) for one in ([status] if status else STATUSES)], None
-        if status is None:
-            return [keys.flow_index(flow)], None
-        both = [keys.flow_index(flow), keys.status_index(status)]
+            return of_status, ()
+        of_flow = [self._store.keys.flow_index(flow)]
+        if not statuses:
+            return of_flow, ()
         with self._store.talking() as client:
-            of_flow, of_status = (client.zcount(key, *bounds) for key in both)
-        shorter, longer = both if of_flow < of_status else reversed(both)
-        return [shorter], longer
+            in_flow, *with_status = (client.zcount(key, *bounds) for key in (*of_flow, *of_status))
+        return (of_flow, of_status) if in_flow < sum(with_status) else (of_status, of_flow)
 
     def _below(self, keys: Sequence[str], top: _Place, floor: float, count: int) -> Sequence[_Place]:
         """The next places below `top` in some indexes taken together; none where there are no more.
@@ -223,12 +222,21 @@ class RunIndex:
                     horizon = max(horizon, places[-1])
         return sorted((place for place in found if place >= horizon), reverse=True)
 
-    def _members(self, key: str, run_ids: Sequence[str]) -> Sequence[str]:
+    def _members(self, keys: Sequence[str], run_ids: Sequence[str]) -> Sequence[str]:
+        """Those of the runs that are in one of the indexes."""
         if not run_ids:
             return []
         with self._store.talking() as client:
-            scores = client.zmscore(key, run_ids)
-        return [run_id for run_id, score in zip(run_ids, scores, strict=True) if score is not None]
+            # In one transaction: a run that changes from one index to another is in one of them.
+            pipeline = client.pipeline()
+            for key in keys:
+                pipeline.zmscore(key, run_ids)
+            answers = pipeline.execute()
+        return [
+            run_id
+            for run_id, scores in zip(run_ids, zip(*answers, strict=True), strict=True)
+            if any(score is not None for score in scores)
+        ]
 
     def _summaries(self, run_ids: Sequence[str]) -> Sequence[RunSummary]:
         found = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 
 import pytest
@@ -20,6 +19,12 @@ def project(tmp_path_factory):
     return one
 
 
+def beginning(run, other):
+    """So much of a run's id that the other one does not begin so."""
+    ids = (run["runId"], other["runId"])
+    return ids[0][: next(n for n in range(1, 21) if ids[0][:n] != ids[1][:n])]
+
+
 def test_runs_lists_the_newest_first(project):
     failed, completed = project.json("runs")
     assert (failed["status"], failed["failedStep"]) == ("failed", "take")
@@ -33,7 +38,9 @@ def test_runs_lists_the_newest_first(project):
 def test_runs_can_be_picked(project):
     assert [run["status"] for run in project.json("runs", "--status", "completed")] == ["completed"]
     assert [run["status"] for run in project.json("runs", "--limit", "1")] == ["failed"]
+    assert len(project.json("runs", "--status", "completed", "--status", "failed")) == 2
     assert project.json("runs", "--flow", "other") == []
+    assert len(project.json("runs", "--flow", "flows/shop.yaml")) == 2
     assert project.run("runs", "--flow", "other").stderr == "no runs\n"
 
 
@@ -46,6 +53,19 @@ def test_runs_come_by_page_and_the_command_for_the_next_one_is_printed(project):
     second = project.run(*line.split()[3:])
     assert oldest["runId"] in second.stdout
     assert second.stderr == ""
+
+
+def test_the_next_page_is_of_the_same_runs(project):
+    page = project.run("runs", "--limit", "1", "--status", "failed", "--status", "completed")
+    words = page.stderr.rpartition("flowengine ")[2].split()
+    assert words[:5] == ["runs", "--status", "failed", "--status", "completed"]
+    assert [run["status"] for run in project.json(*words)] == ["completed"]
+
+
+def test_a_file_that_declares_no_flow_means_none(project):
+    done = project.run("runs", "--flow", "handlers/shop.py")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("flowengine: `handlers/shop.py` declares no flow;")
 
 
 def test_a_program_pages_with_the_last_id_until_a_list_is_empty(project):
@@ -76,8 +96,7 @@ def test_a_page_after_a_run_that_is_not_there_is_refused(project):
 
 def test_the_page_after_a_run_is_found_by_the_beginning_of_its_id_too(project):
     newest, oldest = project.json("runs")
-    together = len(os.path.commonprefix([newest["runId"], oldest["runId"]]))
-    assert project.json("runs", "--after", newest["runId"][: together + 1]) == [oldest]
+    assert project.json("runs", "--after", beginning(newest, oldest)) == [oldest]
 
 
 def test_show_tells_steps_and_result(project):
@@ -100,12 +119,10 @@ def test_show_tells_why_a_run_failed(project):
 
 def test_the_beginning_of_an_id_is_enough(project):
     failed, completed = project.json("runs")
-    ids = (failed["runId"], completed["runId"])
-    length = next(n for n in range(1, 21) if ids[0][:n] != ids[1][:n])
-    assert project.json("show", ids[0][:length])["runId"] == ids[0]
-    ambiguous = project.run("show", ids[0][0])
+    assert project.json("show", beginning(failed, completed)) == project.json("show", failed["runId"])
+    ambiguous = project.run("show", failed["runId"][0])
     assert ambiguous.returncode != 0
-    assert ids[1] in ambiguous.stderr
+    assert completed["runId"] in ambiguous.stderr
 
 
 def test_logs_prints_every_event_in_order(project):

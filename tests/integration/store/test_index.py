@@ -58,8 +58,8 @@ def test_runs_of_a_flow(index, runs):
     ],
 )
 def test_runs_of_a_status(index, runs, status, expected):
-    assert ids(index.page(status=status).runs) == expected
-    assert ids(index.page(status=status, flow="f").runs) == [name for name in expected if name != "other"]
+    assert ids(index.page(statuses=[status]).runs) == expected
+    assert ids(index.page(statuses=[status], flow="f").runs) == [name for name in expected if name != "other"]
 
 
 def test_the_newest_come_first_and_no_more_than_asked_for(store, index):
@@ -83,12 +83,12 @@ def pages(index, *, limit, **filters):
     return found
 
 
-def expected(made, *, limit, flow=None, status=None, since_ms=0, until_ms=10**15):
+def expected(made, *, limit, flow=None, statuses=(), since_ms=0, until_ms=10**15):
     """What the pages should be, from (start, id, flow, status) of each run."""
     fitting = [
         run_id
         for at, run_id, of_flow, has_status in sorted(made, reverse=True)
-        if flow in (None, of_flow) and status in (None, has_status) and since_ms <= at < until_ms
+        if flow in (None, of_flow) and (not statuses or has_status in statuses) and since_ms <= at < until_ms
     ]
     return [fitting[start : start + limit] for start in range(0, len(fitting), limit)] or [[]]
 
@@ -133,11 +133,13 @@ def test_pages_of_any_filter_give_every_run_once_newest_first_also_at_equal_star
         for filters in (
             {},
             {"flow": "f"},
-            {"status": "failed"},
-            {"flow": "g", "status": "completed"},
+            {"statuses": ["failed"]},
+            {"statuses": ["failed", "running"]},
+            {"flow": "g", "statuses": ["completed"]},
+            {"flow": "g", "statuses": ["completed", "failed"]},
             {"since_ms": 1_001, "until_ms": 1_002},
-            {"flow": "f", "status": "running", "since_ms": 1_001},
-            {"status": "failed", "until_ms": 1_001},
+            {"flow": "f", "statuses": ["running"], "since_ms": 1_001},
+            {"statuses": ["failed"], "until_ms": 1_001},
             {"since_ms": 6_000},
         ):
             assert pages(index, limit=limit, **filters) == expected(made, limit=limit, **filters)
@@ -168,7 +170,7 @@ def test_a_run_that_moves_on_while_it_is_listed_is_not_listed_with_a_status_that
     make([(1_000, "old", "f", "running"), (1_001, "new", "f", "running")])
     with store.talking() as client:
         client.hset(store.keys.run("new"), "status", "completed")
-    assert ids(index.page(status="running").runs) == ["old"]
+    assert ids(index.page(statuses=["running"]).runs) == ["old"]
 
 
 def test_a_page_after_a_run_that_is_gone_is_refused(index):
@@ -182,12 +184,12 @@ def test_a_look_among_very_many_ends_and_says_where_to_go_on(monkeypatch, index,
     make([(1_000 + n, f"r{n:02}", "f", "completed") for n in range(50)])
     make([(1_000 + n, f"s{n:02}", "g", "failed") for n in range(50)])
     make([(900, "wanted", "f", "failed")])
-    page = index.page(flow="f", status="failed")
+    page = index.page(flow="f", statuses=["failed"])
     assert (page.runs, page.is_cut) == ([], True)
     assert "s25" <= page.after <= "s30"
     found = []
     while page.after is not None:
-        page = index.page(flow="f", status="failed", after=page.after)
+        page = index.page(flow="f", statuses=["failed"], after=page.after)
         found += page.runs
     assert ids(found) == ["wanted"]
     assert not page.is_cut

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from engine.cli.runs import lines
+from engine.store.index import RunSummary
+from tests.unit.cli.sample import BEGIN_MS
+
+ERROR = {"type": "ValueError", "message": "no card"}
+
+
+def summary(name, *, error=None):
+    status = "failed" if error else "completed"
+    return RunSummary(name * 20, "shop", "v", status, BEGIN_MS, BEGIN_MS + 5, error, error and "charge")
+
+
+def told(*runs, width):
+    return lines(runs, now_ms=BEGIN_MS + 9, width=width)
+
+
+def test_why_a_run_failed_stands_beside_it_where_there_is_room():
+    _, failed, completed = told(summary("a", error=ERROR), summary("b"), width=120)
+    assert failed.endswith("5 ms  charge: ValueError: no card")
+    assert completed.endswith("5 ms")
+
+
+def test_why_a_run_failed_stands_below_it_on_a_narrow_terminal():
+    header, failed, why, completed = told(summary("a", error=ERROR), summary("b"), width=60)
+    assert why == "  charge: ValueError: no card"
+    assert [line.split()[0] for line in (header, failed, completed)] == ["RUN", "a" * 20, "b" * 20]
+    assert all(len(line) <= 60 for line in (header, failed, completed))
+
+
+def test_runs_that_did_not_fail_have_a_line_each_on_any_terminal():
+    assert len(told(summary("a"), summary("b"), width=60)) == 3
