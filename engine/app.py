@@ -17,6 +17,7 @@ from engine.store.fitness import check
 if TYPE_CHECKING:
     from engine.compile.build import Built
     from engine.worker.process import WorkerProcess
+    from engine.worker.vital import Death
 
 
 @contextmanager
@@ -53,7 +54,7 @@ def _checked(settings: Settings, url: str, on_lost: Callable[[], None] | None) -
 
 
 def open_worker(
-    store: Store, settings: Settings, built: Built, *, died: Callable[[str], None]
+    store: Store, settings: Settings, built: Built, *, died: Callable[[Death], None]
 ) -> WorkerProcess:
     """A worker for the flows that were built with their handlers; not started.
 

@@ -21,7 +21,7 @@ from engine.events.state import COMPLETED
 from engine.logs import configure_logs
 from engine.store.connection import Store
 from engine.worker.process import WorkerProcess
-from engine.worker.vital import HandlerFault
+from engine.worker.vital import Death
 
 from .failure import FAILED, INTERRUPTED, UNBLOCK, WorkEnded
 from .interrupt import Interrupts
@@ -150,10 +150,12 @@ class Session:
         Raises:
             WorkEnded: A handler is to blame.
         """
-        if isinstance(worker.failure, HandlerFault):
+        death = worker.failure
+        if death is None:
+            return
+        if death.is_handlers:
             raise WorkEnded(f"{UNBLOCK}\n{self._how_to_go_on(run_id)}")
-        if worker.failure is not None:
-            raise RuntimeError(f"the worker of this process died: {worker.failure}")
+        raise RuntimeError(f"the worker of this process died: {death.why}")
 
     def _stop(
         self, grace_ms: int, *, leave: str, note: Callable[[str], None], meanwhile: Callable[[], object]
@@ -237,7 +239,7 @@ def _pause() -> None:
     time.sleep(_PAUSE_S)
 
 
-def _say_nothing(_why: str) -> None:
+def _say_nothing(_death: Death) -> None:
     """Leave it to `WorkerProcess.failure`."""
 
 

@@ -16,7 +16,7 @@ from engine.control.deploy import deploy
 from engine.logs import configure_logs
 from engine.store.connection import Store
 from engine.worker.process import WorkerProcess
-from engine.worker.vital import HandlerFault
+from engine.worker.vital import Death
 
 from .failure import BUG, BUG_SENTENCE, INTERRUPTED, UNBLOCK, complain
 from .interrupt import Interrupts
@@ -99,9 +99,9 @@ def greeting(project: Project, built: Built, worker_id: str, later: Mapping[str,
     ]
 
 
-def _die(why: str) -> None:
+def _die(death: Death) -> None:
     """End the process without ceremony: what it holds is taken over when its leases are over."""
-    complain(f"{UNBLOCK}; this process ends" if isinstance(why, HandlerFault) else BUG_SENTENCE)
+    complain(f"{UNBLOCK}; this process ends" if death.is_handlers else BUG_SENTENCE)
     os._exit(BUG)
 
 

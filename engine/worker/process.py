@@ -34,7 +34,7 @@ from .reading import Reader
 from .served import ServedQueues
 from .side_threads import SideThreads
 from .timers import Keeper
-from .vital import Notice, VitalThread, Watch
+from .vital import Death, Notice, VitalThread, Watch
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class WorkerProcess:
     """
 
     def __init__(
-        self, store: Store, *, registry: Registry, pins: Pins, limits: Limits, died: Callable[[str], None]
+        self, store: Store, *, registry: Registry, pins: Pins, limits: Limits, died: Callable[[Death], None]
     ) -> None:
         """Put the parts together; nothing is begun.
 
@@ -72,7 +72,7 @@ class WorkerProcess:
             died: Called once, from another thread, when a vital thread is dead or stuck.
         """
         self.worker_id = new_worker_id()
-        self.failure: str | None = None
+        self.failure: Death | None = None
         self._store = store
         self._limits = limits
         self._died = died
@@ -302,8 +302,8 @@ class WorkerProcess:
     def _refused(self, attempt: Attempt, why: str) -> Settlement:
         return self._actors.refused(attempt, why)
 
-    def _report_death(self, why: str) -> None:
+    def _report_death(self, death: Death) -> None:
         if self.failure is None:
-            self.failure = why
-            logger.critical("%s: this worker cannot go on", why)
-            self._died(why)
+            self.failure = death
+            logger.critical("%s: this worker cannot go on", death.why)
+            self._died(death)

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from engine.clock import monotonic_ms
@@ -21,10 +22,17 @@ _LONGEST_PAUSE_S: Final = 2.0
 _SHORTEST_PATIENCE_MS: Final = 3_000
 
 
-class HandlerFault(str):
-    """Why a worker cannot go on, where a handler is to blame and not the engine: what it does, and where."""
+@dataclass(frozen=True, slots=True)
+class Death:
+    """Why a worker cannot go on.
 
-    __slots__ = ()
+    Attributes:
+        why: As a sentence: what does not answer, or what a handler does, and where.
+        is_handlers: Whether a handler is to blame, and not the engine.
+    """
+
+    why: str
+    is_handlers: bool = False
 
 
 class Notice:
@@ -62,7 +70,7 @@ class VitalThread(threading.Thread):
     Attributes:
         beat_ms: Monotonic time of its last sign of life.
         stopping: Set when it shall come to its end.
-        died: Called with a sentence where it cannot go on.
+        died: Called where it cannot go on.
         notice: Says that the store is away, for all threads that share it.
     """
 
@@ -70,7 +78,7 @@ class VitalThread(threading.Thread):
         super().__init__(name=f"flowengine-{name}", daemon=True)
         self.beat_ms = monotonic_ms()
         self.stopping = threading.Event()
-        self.died: Callable[[str], None] = lambda _why: None
+        self.died: Callable[[Death], None] = lambda _death: None
         self.notice = Notice()
 
     def run(self) -> None:
@@ -79,7 +87,7 @@ class VitalThread(threading.Thread):
             self.work()
         except BaseException as error:
             logger.critical("the thread %s has died", self.name, exc_info=True)
-            self.died(f"the thread {self.name} has died of {type(error).__name__}: {error}")
+            self.died(Death(f"the thread {self.name} has died of {type(error).__name__}: {error}"))
 
     def work(self) -> None:
         """Work until the end is asked for."""
@@ -102,12 +110,12 @@ class Watch:
     counts from its return.
     """
 
-    def __init__(self, *, lease_ms: int, dead: Callable[[str], None]) -> None:
+    def __init__(self, *, lease_ms: int, dead: Callable[[Death], None]) -> None:
         """Prepare; nobody is looked after yet.
 
         Args:
             lease_ms: Length of a lease; half of it is the longest silence.
-            dead: Called with a sentence.
+            dead: Called with the reason.
         """
         self._patience_ms = max(lease_ms / 2, _SHORTEST_PATIENCE_MS)
         self._dead = dead
@@ -130,16 +138,16 @@ class Watch:
             if thread.ident is None or thread.stopping.is_set():
                 continue
             if not thread.is_alive():
-                self._dead(f"the thread {thread.name} has died")
+                self._dead(Death(f"the thread {thread.name} has died"))
             elif silent_ms > self._patience_ms:
                 self._dead(_silence(thread, silent_ms / 1000))
 
 
-def _silence(thread: VitalThread, silent_s: float) -> str:
+def _silence(thread: VitalThread, silent_s: float) -> Death:
     suspicion = thread.suspicion()
     if suspicion:
-        return HandlerFault(f"{suspicion} for {silent_s:.1f} s")
-    return f"the thread {thread.name} has given no sign of life for {silent_s:.1f} s"
+        return Death(f"{suspicion} for {silent_s:.1f} s", is_handlers=True)
+    return Death(f"the thread {thread.name} has given no sign of life for {silent_s:.1f} s")
 
 
 class Outage:

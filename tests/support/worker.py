@@ -20,6 +20,7 @@ from engine.store.log import EventLog
 from engine.store.plans import Plans
 from engine.worker.limits import Limits
 from engine.worker.process import WorkerProcess
+from engine.worker.vital import Death
 from tests.support.store import plan_from
 from tests.support.wait import wait_until
 
@@ -102,7 +103,7 @@ class Workshop:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.log = EventLog(store)
-        self.deaths: list[str] = []
+        self.deaths: list[Death] = []
         self._workers: list[WorkerProcess] = []
 
     def build(

@@ -128,8 +128,8 @@ def test_a_vital_thread_that_dies_is_reported_at_once(workshop, name):
     worker.start()
     workshop.start(three, {"n": 0})
     wait_until(lambda: workshop.deaths)
-    [why] = workshop.deaths
-    assert worker.failure == why
-    assert why.startswith(f"the thread {thread.name} has died of ZeroDivisionError")
+    [death] = workshop.deaths
+    assert worker.failure == death
+    assert death.why.startswith(f"the thread {thread.name} has died of ZeroDivisionError")
     worker._committer.stopping.set()
     workshop.deaths.clear()

@@ -15,6 +15,7 @@ from engine.registry.plans import LinkedPlan
 from engine.worker import async_steps
 from engine.worker.async_steps import AsyncSteps
 from engine.worker.items import LARGE_BYTES
+from engine.worker.vital import Death
 from tests.support.wait import wait_until
 from tests.unit.execution.bench import PLAN, Bench
 
@@ -33,7 +34,7 @@ class Stage:
         self.settled: list[tuple[Attempt, Settlement]] = []
         self.settled_by: list[str] = []
         self.given_back: list[Attempt] = []
-        self.died: list[str] = []
+        self.died: list[Death] = []
         self.bench = Bench(payload_bytes=1 << 20)
         self.loop = AsyncSteps(env=self.bench.env, settle=self._settle, give_back=self._give_back)
         self.loop.died = self.died.append

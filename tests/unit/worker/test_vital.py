@@ -8,7 +8,7 @@ import pytest
 
 from engine.clock import monotonic_ms
 from engine.errors import StoreUnavailable
-from engine.worker.vital import HandlerFault, Notice, VitalThread, Watch
+from engine.worker.vital import Death, Notice, VitalThread, Watch
 
 LEASE_MS = 20_000
 
@@ -53,23 +53,21 @@ def test_one_that_gives_signs_of_life_is_left_alone(watch, waiter, said):
 def test_one_that_is_silent_for_half_a_lease_is_named(watch, waiter, said):
     waiter.beat_ms = monotonic_ms() - LEASE_MS / 2 - 1
     watch.look()
-    assert said == ["the thread flowengine-waiter has given no sign of life for 10.0 s"]
-    assert not isinstance(said[0], HandlerFault)
+    assert said == [Death("the thread flowengine-waiter has given no sign of life for 10.0 s")]
 
 
 def test_where_a_handler_is_to_blame_the_handler_is_named_and_not_the_thread(watch, waiter, said):
     waiter.suspicion = lambda: "a handler sleeps"
     waiter.beat_ms = monotonic_ms() - LEASE_MS / 2 - 1
     watch.look()
-    assert said == ["a handler sleeps for 10.0 s"]
-    assert isinstance(said[0], HandlerFault)
+    assert said == [Death("a handler sleeps for 10.0 s", is_handlers=True)]
 
 
 def test_one_that_has_died_is_named(watch, waiter, said):
     waiter.may_end.set()
     waiter.join()
     watch.look()
-    assert said == ["the thread flowengine-waiter has died"]
+    assert said == [Death("the thread flowengine-waiter has died")]
 
 
 @pytest.mark.parametrize("fault", [TypeError("an int"), MemoryError(), SystemExit(1)], ids=repr)
@@ -77,7 +75,7 @@ def test_one_that_dies_says_so_itself(waiter, said, fault):
     waiter.fault, waiter.died = fault, said.append
     waiter.may_end.set()
     waiter.join()
-    assert said == [f"the thread flowengine-waiter has died of {type(fault).__name__}: {fault}"]
+    assert said == [Death(f"the thread flowengine-waiter has died of {type(fault).__name__}: {fault}")]
 
 
 def test_one_that_has_ended_as_it_was_asked_to_is_not_dead(watch, waiter, said):
