@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -22,19 +21,16 @@ import redis
 
 from bench.serving import (
     EVENTS_MAX_LEN,
-    PAYLOAD_BYTES,
     PREFIX,
+    completed,
     deployed,
     fresh_server,
     in_own_process,
     open_store,
-    wait_for,
     worker_of,
 )
 from engine import Context, Job
-from engine.control.start import start
 from engine.store.keys import Keys
-from engine.store.log import EventLog
 from engine.store.script import NAMES, assemble
 
 #: No command may hold the server for longer.
@@ -76,14 +72,9 @@ def run_to_end(url: str, options: argparse.Namespace) -> dict[str, Any]:
     plan = deployed(store, flow)
     worker = worker_of(store, plan, HANDLERS, threads=options.threads, fan_out=max(20_000, options.items))
     worker.start()
-    client = redis.Redis.from_url(url)
-    begun = time.perf_counter()
-    run_id = start(store, plan, input=options.items, limit_bytes=PAYLOAD_BYTES).run_id
-    wait_for(lambda: client.zcard(store.keys.status_index("completed")) == 1, 300)
-    elapsed = time.perf_counter() - begun
-    *_, end = EventLog(store).read_all(run_id)
+    elapsed_s, counted = completed(store, plan, options.items)
     worker.stop(1000)
-    return {"elapsed_s": elapsed, "counted": end.data["result"]}
+    return {"elapsed_s": elapsed_s, "counted": counted}
 
 
 def prefer(process_id: int) -> bool:

@@ -13,15 +13,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import redis
+
 from engine.compile.plan import Plan
 from engine.compile.planner import plan_of
 from engine.control.deploy import deploy
+from engine.control.start import start
 from engine.declare.parse import parse
 from engine.declare.read_yaml import read_yaml
 from engine.embedded.server import EmbeddedServer
 from engine.registry.pins import Pins
 from engine.registry.plans import Registry
 from engine.store.connection import Store
+from engine.store.log import EventLog
 from engine.store.plans import Plans
 from engine.worker.limits import Limits
 from engine.worker.process import WorkerProcess
@@ -83,6 +87,17 @@ def worker_of(
         ),
         died=lambda why: os._exit(70),
     )
+
+
+def completed(store: Store, plan: Plan, data: Any) -> tuple[float, Any]:
+    """Start a run and wait for its end: the seconds that it took, and its result."""
+    client = redis.Redis.from_url(store.address)
+    begun = time.perf_counter()
+    run_id = start(store, plan, input=data, limit_bytes=PAYLOAD_BYTES).run_id
+    wait_for(lambda: client.zcard(store.keys.status_index("completed")) == 1, 300)
+    elapsed = time.perf_counter() - begun
+    *_, end = EventLog(store).read_all(run_id)
+    return elapsed, end.data["result"]
 
 
 def wait_for(condition: Callable[[], bool], limit_s: float) -> None:

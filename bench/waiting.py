@@ -14,22 +14,16 @@ import json
 import os
 import resource
 import sys
-import time
-
-import redis
 
 from bench.serving import (
-    PAYLOAD_BYTES,
+    completed,
     deployed,
     fresh_server,
     in_own_process,
     open_store,
-    wait_for,
     worker_of,
 )
 from engine import AsyncContext, Context, Job
-from engine.control.start import start
-from engine.store.log import EventLog
 
 FLOW = """\
 flow: waiting
@@ -76,22 +70,17 @@ def measure(url: str, options: argparse.Namespace) -> dict[str, float]:
         fan_out=max(20_000, options.steps),
     )
     worker.start()
-    before_bytes, cpu, begun = peak_bytes(), os.times(), time.perf_counter()
-    data = {"steps": options.steps, "seconds": options.seconds}
-    run_id = start(store, plan, input=data, limit_bytes=PAYLOAD_BYTES).run_id
-    client = redis.Redis.from_url(url)
-    wait_for(lambda: client.zcard(store.keys.status_index("completed")) == 1, 300)
-    elapsed, used = time.perf_counter() - begun, os.times()
-    peak = peak_bytes()
-    *_, end = EventLog(store).read_all(run_id)
+    before_bytes, cpu = peak_bytes(), os.times()
+    elapsed_s, counted = completed(store, plan, {"steps": options.steps, "seconds": options.seconds})
+    peak, used = peak_bytes(), os.times()
     worker.stop(1000)
     return {
-        "elapsed_s": elapsed,
+        "elapsed_s": elapsed_s,
         "cpu_s": used.user + used.system - cpu.user - cpu.system,
         "peak_mb": peak / 1e6,
         "before_mb": before_bytes / 1e6,
         "most": waiting["most"],
-        "counted": end.data.get("result", 0),
+        "counted": counted,
     }
 
 
