@@ -22,7 +22,7 @@ class Patience:
     """Bears with a store that does not answer, for 30 seconds at a time."""
 
     def __init__(self, note: Callable[[str], None]) -> None:
-        """Nothing is amiss yet; `note` is told once for each outage."""
+        """Nothing is amiss yet; `note` is told once for each outage, and once when it is over."""
         self._note = note
         self._gone_since_ms: float | None = None
 
@@ -47,6 +47,8 @@ class Patience:
 
     def relax(self) -> None:
         """Take note that the store has answered."""
+        if self.is_tried:
+            self._note("the store is back")
         self._gone_since_ms = None
 
 
@@ -57,7 +59,7 @@ class ReaderPatience(Patience):
     """
 
     def __init__(self, store: Store, note: Callable[[str], None]) -> None:
-        """Nothing is amiss yet; `note` is told once for each outage, and once when it is over."""
+        """Nothing is amiss yet; `note` is told as `Patience` says."""
         super().__init__(note)
         self._store = store
 
@@ -72,9 +74,3 @@ class ReaderPatience(Patience):
             # Where that fails the next call does too, and says so when there is no more patience.
             with suppress(FlowEngineError):
                 self._store.on_lost()
-
-    def relax(self) -> None:
-        """Take note that the store has answered."""
-        if self.is_tried:
-            self._note("the store is back")
-        super().relax()

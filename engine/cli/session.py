@@ -17,6 +17,7 @@ import click
 from engine.app import open_worker
 from engine.compile.build import Built
 from engine.compile.plan import Plan
+from engine.errors import StoreUnavailable
 from engine.events.state import COMPLETED
 from engine.logs import configure_logs
 from engine.store.connection import Store
@@ -107,6 +108,9 @@ class Session:
                 self._stop_at_once()
                 say(self._how_to_go_on(run_id))
                 return INTERRUPTED
+            except StoreUnavailable as error:
+                self._stop_at_once()
+                raise StoreUnavailable(f"{error}\n{self._how_to_go_on(run_id)}") from error
             except BaseException:
                 self._stop_at_once()
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, Protocol
 
 from engine.clock import monotonic_ms
@@ -122,11 +123,13 @@ class Unserved:
             return
         self._next_ms = now + _NEXT_LOOK_MS
         due = {step for step, counted in tally.steps.items() if counted.states[WAITING]}
-        for step in sorted(due - self._told):
-            queue = self._plan.steps[step].queue
-            if not self._workers.serving(queue):
-                self._told.add(step)
-                self._view.note(unserved_sentence(step, queue, advice=self._advice))
+        # A store that is away is the watcher's to find out, who bears with it.
+        with suppress(StoreUnavailable):
+            for step in sorted(due - self._told):
+                queue = self._plan.steps[step].queue
+                if not self._workers.serving(queue):
+                    self._told.add(step)
+                    self._view.note(unserved_sentence(step, queue, advice=self._advice))
 
 
 def first_unserved(store: Store, plan: Plan) -> str | None:
