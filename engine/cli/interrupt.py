@@ -70,15 +70,19 @@ def raised() -> Iterator[None]:
 def held_back() -> Iterator[None]:
     """Let the first signal wait for the end of the block, where it counts; main thread only.
 
-    For what must not be left half done, such as joining a server.
+    For what must not be left half done, such as joining a server. It counts also where the
+    block raises after it: a child that died of the same Ctrl-C is no news to who pressed it.
 
     Raises:
         KeyboardInterrupt: At the second signal, wherever the main thread is.
     """
-    with Interrupts().caught() as interrupts:
-        yield
-    if interrupts.first is not None:
-        signal.raise_signal(interrupts.first)
+    interrupts = Interrupts()
+    try:
+        with interrupts.caught():
+            yield
+    finally:
+        if interrupts.first is not None:
+            signal.raise_signal(interrupts.first)
 
 
 @contextmanager

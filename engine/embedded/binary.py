@@ -91,6 +91,8 @@ def _release(path: str) -> Release | None:
             text=True,
             timeout=10,
             stdin=subprocess.DEVNULL,
+            # A Ctrl-C at the terminal is for us: a program that dies of it would look unfit.
+            start_new_session=True,
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return None

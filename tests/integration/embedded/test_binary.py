@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from engine.embedded import binary
-from engine.embedded.binary import Release, find_server_binary
+from engine.embedded.binary import Release, find_server_binary, release_of
 from engine.embedded.server import EmbeddedServer
 from engine.embedded.writer import can_read
 from engine.errors import EmbeddedServerError
@@ -53,6 +54,17 @@ def test_what_a_program_says_counts_and_not_its_name(path):
 
     with pytest.raises(EmbeddedServerError, match="too old"):
         find_server_binary()
+
+
+def test_no_ctrl_c_reaches_a_program_that_is_asked_what_it_is(tmp_path):
+    """One that dies of it would look like one that does not run here."""
+    file = tmp_path / "valkey-server"
+    file.write_text(
+        f"#!{sys.executable}\nimport os\nprint(f'Valkey server v=8.{{int(os.getsid(0) == os.getpid())}}.0')\n"
+    )
+    file.chmod(0o755)
+
+    assert release_of(file) == Release("valkey", 8, 1)
 
 
 @pytest.mark.parametrize("says", ["Redis server v=6.2.7 sha=0", "hello", ""])

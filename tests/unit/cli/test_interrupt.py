@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from engine.cli.interrupt import Interrupts, held_back, raised
+from engine.errors import EmbeddedServerError
 
 
 def test_the_first_signal_asks_and_the_second_leaves():
@@ -72,6 +73,29 @@ def test_a_signal_that_is_held_back_counts_at_the_end_of_the_block():
     with pytest.raises(KeyboardInterrupt), raised():
         command()
     assert done == ["block"]
+
+
+def test_a_signal_that_is_held_back_counts_more_than_what_the_block_raises_after_it():
+    """What the signal did to others may be all that went wrong."""
+
+    def command():
+        with held_back():
+            signal.raise_signal(signal.SIGINT)
+            raise EmbeddedServerError("the server did not start")
+
+    with pytest.raises(KeyboardInterrupt), raised():
+        command()
+
+
+def test_what_a_block_raises_counts_where_nobody_leaves_for_the_signal():
+    def command():
+        with held_back():
+            signal.raise_signal(signal.SIGINT)
+            raise EmbeddedServerError("the server did not start")
+
+    with Interrupts().caught() as interrupts, pytest.raises(EmbeddedServerError):
+        command()
+    assert interrupts.is_asked
 
 
 def test_a_second_signal_is_not_held_back():
