@@ -78,8 +78,8 @@ def columns_of(plan: Plan) -> Columns:
     Each step stands as early as what triggers it allows, each label right behind the last of its
     emitters. The order in a column is that of a walk in depth: no wires cross where the plan is a tree.
     """
-    bundles = _bundles(plan)
-    layers = _layers(plan, bundles)
+    graph = Graph(plan.steps)
+    bundles, layers = _bundles(graph), _layers(graph)
     found = Columns(
         columns=[[] for _ in range(2 * max(layers.values()) + 1)],
         steps={name: Item(2 * layers[name], name) for name in plan.steps},
@@ -102,40 +102,25 @@ def number(columns: Sequence[Sequence[Item]]) -> None:
             item.place = place
 
 
-def _bundles(plan: Plan) -> tuple[Bundle, ...]:
+def _bundles(graph: Graph) -> tuple[Bundle, ...]:
     """The events that somebody emits and somebody hears, as bundles in a fixed order."""
-    emitters = Graph(plan.steps).emitters
     events: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
-    for event, names in plan.subscribers.items():
-        if event in emitters:
-            events.setdefault((tuple(emitters[event]), names), []).append(event)
+    for event, names in sorted(graph.subscribers.items()):
+        if event in graph.emitters:
+            events.setdefault((tuple(graph.emitters[event]), tuple(names)), []).append(event)
     return tuple(Bundle(tuple(names), *ends) for ends, names in events.items())
 
 
-def _layers(plan: Plan, bundles: Sequence[Bundle]) -> Mapping[str, int]:
+def _layers(graph: Graph) -> Mapping[str, int]:
     """For each step the number of steps on the longest way to it."""
-    layers = dict.fromkeys(plan.steps, 0)
-    emits: dict[str, list[Bundle]] = {name: [] for name in plan.steps}
-    missing = dict.fromkeys(plan.steps, 0)
-    for bundle in bundles:
-        for name in bundle.emitters:
-            emits[name].append(bundle)
-        for name in bundle.subscribers:
-            missing[name] += 1
-    silent = {bundle: len(bundle.emitters) for bundle in bundles}
-    waiting = [name for name in plan.steps if not missing[name]]
-    while waiting:
-        name = waiting.pop()
-        for bundle in emits[name]:
-            silent[bundle] -= 1
-            if silent[bundle]:
-                continue
-            earliest = 1 + max(layers[emitter] for emitter in bundle.emitters)
-            for subscriber in bundle.subscribers:
-                layers[subscriber] = max(layers[subscriber], earliest)
-                missing[subscriber] -= 1
-                if not missing[subscriber]:
-                    waiting.append(subscriber)
+    layers: dict[str, int] = {}
+    # For each event the layer of those who hear it.
+    heard: dict[str, int] = {}
+    for name in graph.in_order():
+        step = graph.steps[name]
+        layers[name] = max((heard.get(event, 0) for event in step.subscribes), default=0)
+        for event in step.emits:
+            heard[event] = max(heard.get(event, 0), layers[name] + 1)
     return layers
 
 

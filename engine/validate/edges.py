@@ -11,7 +11,7 @@ from engine.declare.declaration import FlowDeclaration, Located, StepDeclaration
 from engine.declare.suggest import Suggestions
 
 
-class Graph:
+class EventGraph:
     """A declared flow with its edges.
 
     Attributes:
@@ -98,7 +98,7 @@ class Graph:
 class _CycleWalk:
     """A walk in depth that notices when it comes back to its own path."""
 
-    def __init__(self, graph: Graph, steps: Sequence[StepDeclaration]) -> None:
+    def __init__(self, graph: EventGraph, steps: Sequence[StepDeclaration]) -> None:
         self._graph = graph
         self._names = {step.name.text for step in steps}
         self._done: set[str] = set()

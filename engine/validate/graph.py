@@ -8,9 +8,9 @@ from engine.declare.declaration import FlowDeclaration
 from engine.declare.diagnostic import Diagnostic
 
 from . import graph_rules
-from .edges import Graph
+from .edges import EventGraph
 
-Rule = Callable[[Graph], Iterator[Diagnostic]]
+Rule = Callable[[EventGraph], Iterator[Diagnostic]]
 
 RULES: tuple[Rule, ...] = (
     graph_rules.no_entry,
@@ -27,5 +27,5 @@ RULES: tuple[Rule, ...] = (
 
 def check_graph(flow: FlowDeclaration) -> tuple[Diagnostic, ...]:
     """Everything that does not hold together in a flow, rule by rule."""
-    graph = Graph(flow)
+    graph = EventGraph(flow)
     return tuple(diagnostic for rule in RULES for diagnostic in rule(graph))

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from engine.declare.declaration import StepDeclaration
 from engine.declare.diagnostic import Diagnostic, Related
 
-from .edges import Graph
+from .edges import EventGraph
 from .rules import broken
 
 _RESERVED_PARTS = frozenset({"flow", "step", "registry"})
@@ -26,7 +26,7 @@ _TAIL = 4
 _LONGEST_LIST = 10
 
 
-def no_entry(graph: Graph) -> Iterator[Diagnostic]:
+def no_entry(graph: EventGraph) -> Iterator[Diagnostic]:
     """A run has no step to begin with."""
     if graph.entries:
         return
@@ -41,7 +41,7 @@ def no_entry(graph: Graph) -> Iterator[Diagnostic]:
     yield broken("FE401", message, graph.flow.steps_span, help=help, related=related)
 
 
-def several_entries(graph: Graph) -> Iterator[Diagnostic]:
+def several_entries(graph: EventGraph) -> Iterator[Diagnostic]:
     """A run could begin with more than one step."""
     for step in graph.entries[1:]:
         first = graph.entries[0]
@@ -51,7 +51,7 @@ def several_entries(graph: Graph) -> Iterator[Diagnostic]:
         yield broken("FE402", message, step.role_span, help=help, related=related)
 
 
-def entry_subscribes(graph: Graph) -> Iterator[Diagnostic]:
+def entry_subscribes(graph: EventGraph) -> Iterator[Diagnostic]:
     """The entry waits for an event."""
     for step in graph.entries:
         if step.subscribes:
@@ -61,7 +61,7 @@ def entry_subscribes(graph: Graph) -> Iterator[Diagnostic]:
             )
 
 
-def nothing_triggers(graph: Graph) -> Iterator[Diagnostic]:
+def nothing_triggers(graph: EventGraph) -> Iterator[Diagnostic]:
     """A step subscribes to nothing and is no entry."""
     if not graph.entries:
         return
@@ -71,7 +71,7 @@ def nothing_triggers(graph: Graph) -> Iterator[Diagnostic]:
             yield broken("FE405", message, step.name.span, help="add `subscribes: <event>`")
 
 
-def nobody_emits(graph: Graph) -> Iterator[Diagnostic]:
+def nobody_emits(graph: EventGraph) -> Iterator[Diagnostic]:
     """A step waits for an event that never comes."""
     for step in graph.flow.steps:
         for event in step.subscribes:
@@ -87,7 +87,7 @@ def nobody_emits(graph: Graph) -> Iterator[Diagnostic]:
             yield broken("FE403", message, event.span, help=f"did you mean `{likely}`?", related=related)
 
 
-def nobody_hears(graph: Graph) -> Iterator[Diagnostic]:
+def nobody_hears(graph: EventGraph) -> Iterator[Diagnostic]:
     """One of a step's events has no subscriber, while others have."""
     misspelt = {
         likely
@@ -108,7 +108,7 @@ def nobody_hears(graph: Graph) -> Iterator[Diagnostic]:
             yield broken("FE406", message, event.span)
 
 
-def reserved_name(graph: Graph) -> Iterator[Diagnostic]:
+def reserved_name(graph: EventGraph) -> Iterator[Diagnostic]:
     """An event is named like one of the engine's."""
     for step in graph.flow.steps:
         for event in (*step.subscribes, *step.emits):
@@ -119,7 +119,7 @@ def reserved_name(graph: Graph) -> Iterator[Diagnostic]:
                 yield broken("FE407", message, event.span, help="give the event another name")
 
 
-def unreachable(graph: Graph) -> Iterator[Diagnostic]:
+def unreachable(graph: EventGraph) -> Iterator[Diagnostic]:
     """Steps trigger only each other."""
     if not graph.entries:
         return
@@ -137,7 +137,7 @@ def unreachable(graph: Graph) -> Iterator[Diagnostic]:
         yield broken("FE408", message, group[0].name.span, help=help)
 
 
-def cycle(graph: Graph) -> Iterator[Diagnostic]:
+def cycle(graph: EventGraph) -> Iterator[Diagnostic]:
     """A step triggers itself."""
     known = graph.reach((*graph.entries, *graph.blamed())) if graph.entries else None
     steps = [step for step in graph.flow.steps if known is None or step.name.text in known]
