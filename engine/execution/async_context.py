@@ -22,11 +22,12 @@ _MOST_CALLS: Final = 64
 class AsyncStepContext:
     """The `AsyncContext` of one attempt. What waits for the store does so in a thread, never on the loop."""
 
-    __slots__ = ("_aside", "_context", "_flow", "_state")
+    __slots__ = ("_aside", "_calls", "_context", "_flow", "_state")
 
-    def __init__(self, context: StepContext, aside: Executor) -> None:
+    def __init__(self, context: StepContext, aside: Executor, calls: Calls) -> None:
         self._context = context
         self._aside = aside
+        self._calls = calls
         self._state: AsyncStepState | None = None
         self._flow: AsyncStepFlow | None = None
 
@@ -39,7 +40,7 @@ class AsyncStepContext:
     def state(self) -> AsyncStepState:
         """Values that the steps of the run share."""
         if self._state is None:
-            self._state = AsyncStepState(self._context.state, self._aside)
+            self._state = AsyncStepState(self._context.state, self._aside, self._calls)
         return self._state
 
     @property
@@ -58,18 +59,30 @@ class AsyncStepContext:
         """Say how far the step is, from 0 to 1."""
         self._context.progress(fraction, message)
 
-    def look_for_unawaited(self) -> None:
-        """Let no change of the state be lost for a forgotten `await`; asked when the handler has returned.
 
-        Raises:
-            RuntimeError: One was never awaited.
-        """
-        unawaited = [] if self._state is None else self._state.unawaited()
+class Calls:
+    """The changes of the state that an `async def` handler has asked for, each of which is to be awaited."""
+
+    __slots__ = ("_asked",)
+
+    def __init__(self) -> None:
+        self._asked: list[CoroutineType[Any, Any, Any]] = []
+
+    def remember(self, call: CoroutineType[Any, Any, Any]) -> None:
+        """Remember a call until it has begun."""
+        self._asked.append(call)
+        if len(self._asked) > _MOST_CALLS:
+            self._asked = self._unawaited()
+
+    def end(self) -> str | None:
+        """Close what was never awaited, when the handler is over; answers the name of the first."""
+        unawaited = self._unawaited()
         for call in unawaited:
             call.close()
-        if unawaited:
-            name = unawaited[0].__name__
-            raise RuntimeError(f"`ctx.state.{name}` was not awaited: write `await ctx.state.{name}(…)`")
+        return unawaited[0].__name__ if unawaited else None
+
+    def _unawaited(self) -> list[CoroutineType[Any, Any, Any]]:
+        return [call for call in self._asked if inspect.getcoroutinestate(call) == inspect.CORO_CREATED]
 
 
 def _remembered(
@@ -80,9 +93,7 @@ def _remembered(
     @functools.wraps(ask)
     def remember(self: AsyncStepState, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
         call = ask(self, *args, **kwargs)
-        self.calls.append(cast("CoroutineType[Any, Any, Any]", call))
-        if len(self.calls) > _MOST_CALLS:
-            self.calls = self.unawaited()
+        self._calls.remember(cast("CoroutineType[Any, Any, Any]", call))
         return call
 
     return remember
@@ -93,22 +104,15 @@ class AsyncStepState:
 
     One call at a time: of two tasks of one handler that change a key, the one must not count up from a
     value that the other has replaced meanwhile.
-
-    Attributes:
-        calls: Changes that were asked for: all that have not begun, and some that have.
     """
 
-    __slots__ = ("_aside", "_one_at_a_time", "_state", "calls")
+    __slots__ = ("_aside", "_calls", "_one_at_a_time", "_state")
 
-    def __init__(self, state: StepState, aside: Executor) -> None:
+    def __init__(self, state: StepState, aside: Executor, calls: Calls) -> None:
         self._state = state
         self._aside = aside
         self._one_at_a_time = asyncio.Lock()
-        self.calls: list[CoroutineType[Any, Any, Any]] = []
-
-    def unawaited(self) -> list[CoroutineType[Any, Any, Any]]:
-        """Changes that were asked for and have not begun."""
-        return [call for call in self.calls if inspect.getcoroutinestate(call) == inspect.CORO_CREATED]
+        self._calls = calls
 
     async def get(self, key: str, default: Any = None) -> Any:
         """The value of a key, or the default."""

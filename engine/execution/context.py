@@ -274,7 +274,8 @@ class StepState:
         attempt = _unsettled(self._attempt)
         if len(attempt.changes) == MAX_CHANGES:
             attempt.fault = PayloadError(
-                f"step `{attempt.job.step}` changed its state more than {MAX_CHANGES} times"
+                f"step `{attempt.job.step}` changed its state more than {MAX_CHANGES} times in one attempt: "
+                f"keep what belongs together under one key"
             )
             raise attempt.fault
         body = encode_json({"op": op, "key": _checked(key), **data, "scope": "run"})

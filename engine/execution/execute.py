@@ -33,7 +33,7 @@ from engine.events.types import STEP_STARTED
 from engine.handler import Job
 from engine.registry.plans import LinkedPlan
 
-from .async_context import AsyncStepContext
+from .async_context import AsyncStepContext, Calls
 from .attempt import Attempt, Phase
 from .capture import Capture
 from .context import StepContext
@@ -109,10 +109,16 @@ def call_handler(execution: Execution) -> Execution:
 async def await_handler(execution: Execution) -> Execution:
     """As `call_handler`, for an `async def`."""
     context = StepContext(execution.attempt, execution.step, execution.env.services)
+    calls = Calls()
     with Capture(context):
-        told = AsyncStepContext(context, execution.env.services.aside)
-        result = await execution.handler(execution.job, told)
-        told.look_for_unawaited()
+        try:
+            told = AsyncStepContext(context, execution.env.services.aside, calls)
+            result = await execution.handler(execution.job, told)
+        finally:
+            unawaited = calls.end()
+    if unawaited is not None:
+        # A change of the state must not be lost for a forgotten word.
+        raise RuntimeError(f"`ctx.state.{unawaited}` was not awaited: write `await ctx.state.{unawaited}(…)`")
     return execution._replace(result=result)
 
 

@@ -221,7 +221,7 @@ class Committer(VitalThread):
                 continue
             if item.kind is Kind.STAGE:
                 self._note_staged(item, answer)
-            elif answer is trouble or self._take(item, answer):
+            elif answer is trouble or self._deal_with(item, answer):
                 self._again.append(item)
         self._sent.popleft()
         if trouble is None:
@@ -235,7 +235,7 @@ class Committer(VitalThread):
         if whole is None:
             return
         if isinstance(answer, StoreUnavailable) or (
-            isinstance(answer, StoreError) and self._take(whole, answer)
+            isinstance(answer, StoreError) and self._deal_with(whole, answer)
         ):
             self._again.append(whole)
         elif not isinstance(answer, StoreError):
@@ -245,7 +245,7 @@ class Committer(VitalThread):
             if not self._later:
                 self.notice.back(self)
 
-    def _take(self, item: Item, answer: Any) -> bool:
+    def _deal_with(self, item: Item, answer: Any) -> bool:
         """Deal with an answer; answers whether the item is to be sent again."""
         if isinstance(answer, StoreFull):
             self.notice.cut_off(self, answer)
@@ -258,7 +258,7 @@ class Committer(VitalThread):
             return self._refuse(item, answer[1].decode())
         if word == b"GONE":
             logger.critical("run %s has no ledger any more: its keys were deleted", item.attempt.job.run_id)
-        if item.note(word, answer):
+        if item.note_answer(word, answer):
             return True
         if item.kind is Kind.SETTLE:
             return self._let_go(item, word, answer)

@@ -64,7 +64,7 @@ class Item:
         """Bytes of the user's data that are sent with it, about."""
         return 0 if self.kind is Kind.UNFOLD else self.content.size
 
-    def note(self, word: bytes, answer: Any) -> bool:
+    def note_answer(self, word: bytes, answer: Any) -> bool:
         """Note what the store has, from its answer; answers whether it wants to be told more."""
         match word:
             case b"GAP":

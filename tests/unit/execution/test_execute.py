@@ -137,6 +137,16 @@ def test_a_change_of_the_state_that_was_not_awaited_fails_the_step(call, argumen
     assert described["message"] == f"`ctx.state.{call}` was not awaited: write `await ctx.state.{call}(…)`"
 
 
+def test_a_handler_that_raises_is_told_as_that_whatever_it_forgot_to_await():
+    async def handler(job, ctx):
+        ctx.state.set("books", 3)
+        raise ValueError("no card")
+
+    bench = Bench()
+    described = data_of(bench.call_of(bench.execute_async(handler)))["error"]
+    assert (described["type"], described["message"]) == ("ValueError", "no card")
+
+
 def test_changes_of_the_state_may_be_awaited_in_tasks():
     async def handler(job, ctx):
         async with asyncio.TaskGroup() as tasks:
