@@ -19,7 +19,7 @@ from engine.declare.span import Span
 from engine.declare.suggest import Suggestions
 
 from .rules import broken
-from .source import Binding, Folder, Missing, Module, Sources, Unparsable, modules_in
+from .source import Binding, Folder, Found, Missing, Module, Sources, Unparsable, modules_in
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -45,12 +45,23 @@ _CALLED_WITH = ", but a handler is called with two, the job and the context"
 def check_handlers(handlers: Iterable[Located], *, sources: Sources) -> tuple[Diagnostic, ...]:
     """Look handlers up in the source.
 
+    A module that cannot be parsed is told at the first handler in it only.
+
     Args:
         handlers: Import paths with their places.
         sources: Where modules are found; one for all files, since each module is read once.
     """
     suggestions = Suggestions()
-    return tuple(diagnostic for handler in handlers for diagnostic in _check(handler, sources, suggestions))
+    unparsable: set[Path] = set()
+    diagnostics: list[Diagnostic] = []
+    for handler in handlers:
+        found = _found(handler, sources)
+        if isinstance(found, Unparsable):
+            if found.path in unparsable:
+                continue
+            unparsable.add(found.path)
+        diagnostics.extend(_check(handler, found, suggestions))
+    return tuple(diagnostics)
 
 
 def split_import_path(path: str) -> tuple[str, str] | None:
@@ -60,13 +71,17 @@ def split_import_path(path: str) -> tuple[str, str] | None:
     return (module, function) if is_path else None
 
 
-def _check(handler: Located, sources: Sources, suggestions: Suggestions) -> Iterator[Diagnostic]:
+def _found(handler: Located, sources: Sources) -> Found | None:
+    """What is known of a handler's module; None where the handler is no import path."""
     parts = split_import_path(handler.text)
-    if parts is None:
-        yield _no_import_path(handler)
-        return
-    module, function = parts
-    match found := sources.find(module):
+    return None if parts is None else sources.find(parts[0])
+
+
+def _check(handler: Located, found: Found | None, suggestions: Suggestions) -> Iterator[Diagnostic]:
+    module, _, function = handler.text.partition(":")
+    match found:
+        case None:
+            yield _no_import_path(handler)
         case Missing():
             yield _no_module(handler, found, suggestions)
         case Folder():
@@ -115,7 +130,8 @@ def _unparsable(handler: Located, module: str, found: Unparsable) -> Diagnostic:
     file = display_name(found.path)
     message = f"module `{module}` cannot be parsed: {found.reason} ({file}, line {found.line})"
     span = Span(file, found.line, found.column, found.line, found.column + 1)
-    return broken("FE203", message, handler.span, related=Related("Python stopped here", span))
+    help = "its functions are looked up once Python can read it"
+    return broken("FE203", message, handler.span, help=help, related=Related("Python stopped here", span))
 
 
 def _check_function(

@@ -286,7 +286,18 @@ def test_a_module_that_cannot_be_parsed_is_told_with_its_own_line(project):
     (project / "shopwork" / "bad.py").write_text("def start(job, ctx):\n    x = = 1\n")
     assert mistakes(project, "shopwork.bad:start") == [
         "FE203 4:14 module `shopwork.bad` cannot be parsed: invalid syntax (shopwork/bad.py, line 2)"
-        " @ 2:9 Python stopped here"
+        " = its functions are looked up once Python can read it @ 2:9 Python stopped here"
+    ]
+
+
+def test_a_module_that_cannot_be_parsed_is_told_once_however_many_steps_name_it(project):
+    (project / "shopwork" / "bad.py").write_text("def start(job, ctx):\n    x = = 1\n")
+    (project / "shopwork" / "worse.py").write_text("def\n")
+    paths = ["shopwork.bad:start", "shopwork.worse:start", "shopwork.bad:end", "shopwork.bad:other"]
+    told = mistakes(project, *paths)
+    assert [line.partition(" cannot")[0] for line in told] == [
+        "FE203 4:14 module `shopwork.bad`",
+        "FE203 4:14 module `shopwork.worse`",
     ]
 
 
