@@ -37,13 +37,13 @@ TO_WRITE: Mapping[str, str] = {
     "concurrency": "write how many may run at once, as in `concurrency: 5`; without it there is no limit",
 }
 
-_NOT_YET = "`{key}` is not supported yet by this version of flowengine"
+_NOT_YET = "`{word}` is called `{key}` here, which is not supported yet by this version of flowengine"
 _AFTER = (
     "a step is triggered by an event: list it under `emits` of the step before, and here write `subscribes`"
 )
 _STEPS = "write `steps:`, and under it each step as `name: {{handler: module:function}}`"
 
-#: Level, words of other engines, the key that they mean here or "", what to say of `key`.
+#: Level, words of other engines, the key that they mean here or "", what to say of `word` and `key`.
 _ROWS: tuple[tuple[Level, str, str, str], ...] = (
     ("flow", "name id workflow pipeline dag", "flow", "write `flow: <name>`"),
     ("flow", "jobs tasks nodes stages states activities", "steps", _STEPS),
@@ -94,7 +94,7 @@ def foreign(word: str, level: Level) -> tuple[str, str] | None:
     """The key that another engine's word means at a level, or "", and what to say of it; or None."""
     for row_level, words, key, advice in _ROWS:
         if row_level == level and word in words.split():
-            return key, advice.format(key=key)
+            return key, advice.format(word=word, key=key)
     return None
 
 

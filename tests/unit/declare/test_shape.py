@@ -108,7 +108,7 @@ def test_words_of_other_engines_are_translated_in_steps(source):
       s: {run: a:b}
       t: {handler: a:b, needs: [s]}
       u: {handler: a:b, name: u}
-      v: {handler: a:b, retries: 3, if: x}
+      v: {handler: a:b, retries: 3, if: x, rate_limit: 3/s}
       w: {handler: a:b, subscribes: {or: [a, b]}}
     """
     assert mistakes(source) == [
@@ -117,8 +117,11 @@ def test_words_of_other_engines_are_translated_in_steps(source):
         " of the step before, and here write `subscribes`",
         "FE102 5:21 unknown key `name` in step `u`"
         " = the step's name is the key that it stands under in `steps`",
-        f"FE102 6:21 unknown key `retries` in step `v` = `retry` {LATER_WORDS}",
-        f"FE102 6:33 unknown key `if` in step `v` = `when` {LATER_WORDS}",
+        "FE102 6:21 unknown key `retries` in step `v`"
+        f" = `retries` is called `retry` here, which {LATER_WORDS}",
+        f"FE102 6:33 unknown key `if` in step `v` = `if` is called `when` here, which {LATER_WORDS}",
+        "FE102 6:40 unknown key `rate_limit` in step `v`"
+        f" = `rate_limit` is called `limiter` here, which {LATER_WORDS}",
         "FE102 7:34 unknown key `or` in `subscribes` of step `w`"
         " = write `any: [a, b]` to run the step for each of them",
     ]
