@@ -22,6 +22,10 @@ _SHOWN_CHARS: Final = 100
 #: Characters shown in front of the place when a line is cut.
 _LEAD_CHARS: Final = 40
 
+#: How the codes begin of errors that later checks wait for: a file that cannot be read or has not the
+#: shape of a flow is not checked as a graph, and in a module that cannot be parsed nothing is looked up.
+_FIRST: Final = ("FE0", "FE1", "FE203")
+
 _COLOURS: Final = {"error": "red", "warning": "yellow"}
 
 
@@ -107,15 +111,26 @@ def _shown(text: str) -> str:
     return one_line(text.replace("\t", _TAB))
 
 
-def summary(diagnostics: Sequence[Diagnostic], *, flows: int) -> str:
-    """The last line of a report: `2 flows, no problems`, `3 errors, 1 warning in 2 files`."""
+def summary(diagnostics: Sequence[Diagnostic], *, flows: int, imports: bool = False) -> str:
+    """The last line of a report: `2 flows, no problems`, `3 errors, 1 warning in 2 files`.
+
+    It says also that there may be more, where an error has kept a check from being made.
+
+    Args:
+        diagnostics: What was found.
+        flows: How many flows could be compiled.
+        imports: Whether handlers were imported, which is done for flows without an error only.
+    """
     if not diagnostics:
         return f"{count_of(flows, 'flow')}, no problems"
     errors, warnings = count_of_each(diagnostics)
     counts = [count_of(errors, "error")] if errors else []
     counts += [count_of(warnings, "warning")] if warnings else []
     files = len({diagnostic.span.file for diagnostic in diagnostics})
-    return f"{', '.join(counts)} in {count_of(files, 'file')}"
+    these = "this is" if len(diagnostics) == 1 else "these are"
+    is_cut = any(it.is_error and (imports or it.code.startswith(_FIRST)) for it in diagnostics)
+    more = f"; there may be more once {these} mended" if is_cut else ""
+    return f"{', '.join(counts)} in {count_of(files, 'file')}{more}"
 
 
 def count_of_each(diagnostics: Sequence[Diagnostic]) -> tuple[int, int]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: stands here too because importing every command for `--help` would take too long.
 COMMANDS: Final = {
     "run": "Start a run and show it live.",
-    "validate": "Check flow files and point at every mistake.",
+    "validate": "Check flow files and point at their mistakes.",
     "graph": "Draw a flow's steps and the events between them.",
     "worker": "Serve the flows of the project until it is stopped.",
     "runs": "List runs, the newest first.",

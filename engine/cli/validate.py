@@ -1,4 +1,4 @@
-"""`flowengine validate`: every mistake of every file, at once, with its place."""
+"""`flowengine validate`: the mistakes of all files, at once, each with its place."""
 
 from __future__ import annotations
 
@@ -30,22 +30,24 @@ from .streams import ReaderLeft
 @click.option("--strict", is_flag=True, help="Fail on warnings too.")
 @click.option("--import", "imports", is_flag=True, help="Import the handlers instead of looking them up.")
 def command(paths: tuple[Path, ...], style: str, strict: bool, imports: bool) -> int:
-    """Check flow files and point at every mistake.
+    """Check flow files and point at their mistakes.
 
     PATH is a file or a folder; without one, all flows of the project are checked. No
-    store is needed, and no code of yours is run unless --import is given.
+    store is needed, and no code of yours is run unless --import is given. How the steps
+    hang together is looked at once a file has no wrong key or value; the last line says
+    where more may come.
     """
     project = open_project(near=paths[0] if paths else None, otherwise="name the flow files to read")
     built = build(declaration_paths(project, paths), root=project.root, import_handlers=imports)
     # What was found counts, however much of it is read.
     with contextlib.suppress(ReaderLeft):
-        _print(built, style)
+        _print(built, style, imports=imports)
     if not built.is_sound or (strict and built.diagnostics):
         return FAILED
     return 0
 
 
-def _print(built: Built, style: str) -> None:
+def _print(built: Built, style: str, *, imports: bool) -> None:
     if style == "json":
         print_json(to_report(built.diagnostics, flows=len(built.plans)))
     elif style == "github":
@@ -54,4 +56,4 @@ def _print(built: Built, style: str) -> None:
     else:
         if built.diagnostics:
             click.echo(render_text(built.diagnostics, built.sources, colour=wants_colour(sys.stdout)) + "\n")
-        click.echo(summary(built.diagnostics, flows=len(built.plans)))
+        click.echo(summary(built.diagnostics, flows=len(built.plans), imports=imports))

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from engine.cli.diagnostics import render_one, render_text, summary, to_annotation, to_report
 from engine.declare.diagnostic import Diagnostic, Related
 from engine.declare.span import Span
@@ -116,6 +118,28 @@ def test_the_summary_counts_what_was_found():
     assert summary([], flows=1) == "1 flow, no problems"
     assert summary([UNHEARD, UNHEARD, UNHEARD, warning], flows=0) == "3 errors, 1 warning in 2 files"
     assert summary([warning], flows=1) == "1 warning in 1 file"
+
+
+@pytest.mark.parametrize(
+    ("codes", "last"),
+    [
+        (["FE111"], "1 error in 1 file; there may be more once this is mended"),
+        (["FE010"], "1 error in 1 file; there may be more once this is mended"),
+        (["FE203"], "1 error in 1 file; there may be more once this is mended"),
+        (["FE101", "FE204"], "2 errors in 1 file; there may be more once these are mended"),
+        (["FE204", "FE403"], "2 errors in 1 file"),
+    ],
+)
+def test_the_summary_says_where_an_error_has_kept_later_checks_from_being_made(codes, last):
+    found = [Diagnostic("error", code, "no", Span("f.yaml", 1, 1, 1, 1)) for code in codes]
+    assert summary(found, flows=0) == last
+
+
+def test_the_summary_says_that_handlers_of_an_unsound_flow_are_not_imported():
+    warning = Diagnostic("warning", "FE406", "unheard", Span("b.yaml", 1, 1, 1, 1))
+    more = "1 error in 1 file; there may be more once this is mended"
+    assert summary([UNHEARD], flows=0, imports=True) == more
+    assert summary([warning], flows=1, imports=True) == "1 warning in 1 file"
 
 
 def test_the_json_report_has_a_version_and_both_places():
