@@ -87,12 +87,19 @@ class LiveView:
         """Print something that the command itself has to say."""
         self._console.print(Text(sentence, style="yellow"))
 
-    def tick(self, run: RunState, tally: Tally) -> None:
-        """Show the run as it is now; what has just been drawn waits for the next time, or for the end."""
+    def tick(self, run: RunState, tally: Tally) -> float | None:
+        """Show the run as it is now, unless a drawing has only just been made.
+
+        Returns:
+            How many milliseconds are left until it can be drawn; None where it has been.
+        """
         self._now = run, tally
-        if monotonic_ms() - self._drawn_at_ms >= _REDRAW_MS:
-            self._print(self._printed.take())
-            self._draw()
+        left_ms = self._drawn_at_ms + _REDRAW_MS - monotonic_ms()
+        if left_ms > 0:
+            return left_ms
+        self._print(self._printed.take())
+        self._draw()
+        return None
 
     def _print(self, lines: list[str]) -> None:
         if lines:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Protocol
@@ -21,8 +22,12 @@ from .interrupt import Interrupts
 from .patience import Patience
 from .tally import Tally
 
-#: How long one look at the log waits; the view is drawn anew after each.
+#: How long one look at the log waits at most; the view is drawn anew after each, or soon after.
 TICK_MS: Final = 200
+
+#: How often the log is read until a view can show what it has put off. A server ends reads that
+#: block only as often as `hz` says (10 times a second), which would be too late for that.
+_SOON_S: Final = 0.01
 
 #: A waiting step that nobody serves is looked for after this long, and again as often.
 _FIRST_LOOK_MS: Final = 1_000
@@ -38,8 +43,12 @@ class View(Protocol):
     def note(self, sentence: str) -> None:
         """Print something that the command itself has to say."""
 
-    def tick(self, run: RunState, tally: Tally) -> None:
-        """Show the run as it is now."""
+    def tick(self, run: RunState, tally: Tally) -> float | None:
+        """Show the run as it is now.
+
+        Returns:
+            In how many milliseconds it can be shown, where it could not be yet.
+        """
 
 
 class Watcher:
@@ -58,9 +67,10 @@ class Watcher:
         self._log = EventLog(store)
         self._patience = Patience(view.note)
         self._shown = (0, 0)
+        self._put_off_ms: float | None = None
 
     def look(self, *, timeout_ms: int = TICK_MS) -> bool:
-        """Wait for events, fold and show them.
+        """Wait for events, fold and show them; what the view has put off is waited for no longer than that.
 
         Returns:
             Whether there were any.
@@ -80,7 +90,7 @@ class Watcher:
                 self._shown = order_of(event.id)
                 self._view.event(event)
         if self.run is not None:
-            self._view.tick(self.run, self.tally)
+            self._put_off_ms = self._view.tick(self.run, self.tally)
         return bool(events)
 
     @property
@@ -93,7 +103,7 @@ class Watcher:
         # A server that was away may have lost the end of the log: then it is folded anew.
         after = self.run.last_id if self.run is not None and not was_away else "0-0"
         try:
-            events = self._log.wait(self._run_id, after=after, timeout_ms=timeout_ms)
+            events = self._next(after, timeout_ms)
         except StoreUnavailable as error:
             self._patience.bear(error)
             return []
@@ -102,6 +112,14 @@ class Watcher:
             self.run, self.tally = None, Tally()
             if not events:
                 raise RunNotFound(f"run {self._run_id} is no longer in the store, which was away")
+        return events
+
+    def _next(self, after: str, timeout_ms: int) -> list[Event]:
+        if self._put_off_ms is None:
+            return self._log.wait(self._run_id, after=after, timeout_ms=timeout_ms)
+        ends_ms = monotonic_ms() + min(timeout_ms, self._put_off_ms)
+        while not (events := self._log.read(self._run_id, after=after)) and monotonic_ms() < ends_ms:
+            time.sleep(_SOON_S)
         return events
 
 

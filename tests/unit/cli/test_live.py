@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 
+from engine.cli import live
 from engine.cli.live import LiveView
 from tests.unit.cli.sample import FAILED, HALF_WAY, PLAN, event
 from tests.unit.cli.wide import counted
@@ -53,3 +54,14 @@ def test_a_view_of_nothing_leaves_the_streams_as_they_were(capfd):
         assert sys.stdout is not before[0]
     assert (sys.stdout, sys.stderr) == before
     assert capfd.readouterr().err == ""
+
+
+def test_a_run_that_cannot_be_drawn_yet_is_drawn_when_the_time_has_come(monkeypatch, capfd):
+    clock_ms = 5_000.0
+    monkeypatch.setattr(live, "monotonic_ms", lambda: clock_ms)
+    with LiveView(PLAN, see_all="") as view:
+        assert view.tick(*counted(HALF_WAY[:1])) is None
+        clock_ms += 30
+        assert view.tick(*counted(HALF_WAY[:2])) == 70
+        clock_ms += 70
+        assert view.tick(*counted(HALF_WAY[:2])) is None

@@ -6,10 +6,11 @@ import pytest
 
 from engine.cli import watch
 from engine.cli.tally import Tally
-from engine.cli.watch import Unserved
-from engine.events.fold import begin
+from engine.cli.watch import TICK_MS, Unserved, Watcher
+from engine.events.fold import RunState, begin
+from engine.events.types import Event
 from engine.store.connection import Store
-from tests.unit.cli.sample import PLAN, event
+from tests.unit.cli.sample import HALF_WAY, PLAN, event
 
 
 class Notes:
@@ -47,3 +48,45 @@ def test_a_step_that_nobody_serves_is_told_once(monkeypatch, waiting, store):
     unserved.look(waiting)
     assert len(view.notes) == 1
     assert f"`{PLAN.entry}`" in view.notes[0]
+
+
+class Read:
+    """A log whose only page is there at once; it keeps how it was read."""
+
+    def __init__(self, _store: object) -> None:
+        self.ways: list[str] = []
+
+    def wait(self, _run_id: str, *, after: str, timeout_ms: int) -> list[Event]:
+        self.ways.append(f"for {timeout_ms} ms")
+        return HALF_WAY if after == "0-0" else []
+
+    def read(self, _run_id: str, *, after: str) -> list[Event]:
+        self.ways.append(f"after {after}")
+        return []
+
+
+class PutsOff:
+    """A view that cannot show a run as soon as it is told."""
+
+    def __init__(self, *left_ms: float | None) -> None:
+        self._left_ms = iter(left_ms)
+
+    def event(self, event: Event) -> None:
+        """Do nothing with it."""
+
+    def note(self, sentence: str) -> None:
+        """Do nothing with it."""
+
+    def tick(self, run: RunState, tally: Tally) -> float | None:
+        return next(self._left_ms)
+
+
+def test_what_a_view_has_put_off_is_shown_as_soon_as_it_can_be(monkeypatch, store):
+    monkeypatch.setattr(watch, "EventLog", Read)
+    clock_ms = iter([0.0, 24.0, 25.0])
+    monkeypatch.setattr(watch, "monotonic_ms", lambda: next(clock_ms))
+    watcher = Watcher(store, "run1", PutsOff(25.0, None, None))
+    for _ in range(3):
+        watcher.look()
+    long, soon = f"for {TICK_MS} ms", f"after {HALF_WAY[-1].id}"
+    assert watcher._log.ways == [long, soon, soon, long]  # type: ignore[attr-defined]
