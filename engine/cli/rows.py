@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -35,7 +35,7 @@ INCOMPLETE: Final = "incomplete"
 #: States in the order in which a row with several names them: what needs attention first.
 TELLING: Final = (FAILED, RUNNING, DELAYED, WAITING, CANCELLED, DROPPED, SKIPPED, COMPLETED)
 
-#: States of rows that stay when a table is too tall.
+#: States of rows that stay before all others when a table is too tall.
 _BUSY: Final = frozenset({FAILED, RUNNING, DELAYED, CANCELLED})
 
 
@@ -202,10 +202,27 @@ def took_ms(activations: Iterable[Activation], *, now_ms: int) -> int | None:
 
 
 def most_telling(rows: list[StepRow], height: int) -> list[StepRow]:
-    """The rows that fit a height, in their order: what runs or failed, then what is near to it."""
+    """The rows that fit a height, in their order: what runs or failed, what waits, and what is near to it.
+
+    Where nothing of that is there, the run has come to the last step that was due.
+    """
     if len(rows) <= height:
         return rows
-    busy = [index for index, row in enumerate(rows) if row.state in _BUSY]
-    centre = busy[0] if busy else len(rows) - 1
-    ranked = sorted(range(len(rows)), key=lambda index: (rows[index].state not in _BUSY, abs(index - centre)))
+    centre = _frontier(rows)
+    ranked = sorted(range(len(rows)), key=lambda index: (_rank(rows[index]), abs(index - centre)))
     return [rows[index] for index in sorted(ranked[:height])]
+
+
+def _frontier(rows: Sequence[StepRow]) -> int:
+    """Where the run is: the first row that is busy, or whose step waits for a worker, or the last one due."""
+    due = [index for index, row in enumerate(rows) if row.total]
+    # A collect that is not due yet waits far behind what leads to it.
+    waiting = [index for index in due if rows[index].state == WAITING]
+    busy = [index for index, row in enumerate(rows) if row.state in _BUSY]
+    return next(iter([*busy, *waiting, *reversed(due)]), 0)
+
+
+def _rank(row: StepRow) -> int:
+    if row.state in _BUSY:
+        return 0
+    return 1 if row.state == WAITING else 2

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from engine.cli.rows import Board, most_telling
 from tests.support.store import plan_from
 from tests.unit.cli.sample import BEGIN_MS, FAILED, HALF_WAY, PLAN, event
@@ -197,5 +199,39 @@ def test_what_runs_stays_when_the_table_is_too_tall_with_what_is_near_to_it():
 
 
 def test_the_end_of_a_long_run_that_is_over_stays():
-    done = [replace(row, state="completed") for row in rows(HALF_WAY).values()]
+    done = [replace(row, state="completed", total=1) for row in rows(HALF_WAY).values()]
     assert [row.step for row in most_telling(done, 2)] == ["pack", "ship"]
+
+
+def tall(*states):
+    """Rows of steps in these states, all due but those that are not yet."""
+    [row, *_] = rows(HALF_WAY).values()
+    return [
+        replace(row, step=f"s{number}", state=state, total=int(state != "not yet"))
+        for number, state in enumerate(states)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("frontier", "shown"),
+    [
+        (["running"], ["s2", "s3", "s4"]),
+        (["waiting"], ["s2", "s3", "s4"]),
+        (["completed"], ["s2", "s3", "s4"]),
+        (["waiting", "waiting", "waiting", "running"], ["s4", "s5", "s6"]),
+    ],
+    ids=["one runs", "one waits", "between two", "some wait"],
+)
+def test_a_table_that_is_too_tall_shows_where_the_run_is(frontier, shown):
+    found = tall(*["completed"] * 3, *frontier, *["not yet"] * 5)
+    assert [row.step for row in most_telling(found, 3)] == shown
+
+
+def test_a_run_that_has_not_begun_shows_its_first_steps():
+    assert [row.step for row in most_telling(tall("waiting", *["not yet"] * 5), 2)] == ["s0", "s1"]
+
+
+def test_a_collect_that_waits_for_its_events_stays_but_is_not_where_the_run_is():
+    found = tall("completed", "waiting", *["not yet"] * 5, "waiting")
+    found[-1] = replace(found[-1], total=0)
+    assert [row.step for row in most_telling(found, 3)] == ["s0", "s1", "s7"]
