@@ -33,12 +33,12 @@ from .output import NO_LIMIT, count_of, fit, format_duration, one_line, pad, wid
 from .rows import NOT_REACHED, NOT_YET, StepRow, most_telling
 from .said import KEPT, LastSaid
 
-#: Narrower terminals get no notes.
-_NOTE_COLUMNS: Final = 60
-
 #: Columns that stay free on the right: a terminal that echoes ^C there would begin a new line,
 #: of which the view knows nothing when it is drawn over.
 _FREE_COLUMNS: Final = 3
+
+#: Shorter lines, those of terminals of less than 60 columns, have no notes.
+_NOTE_COLUMNS: Final = 60 - _FREE_COLUMNS
 
 #: Columns that a name and a state keep on any terminal, and those of the numbers.
 _STEP_HEADER: Final = "  step"
@@ -49,8 +49,9 @@ _ATTEMPT_CHARS: Final = len("attempt")
 _TOOK_CHARS: Final = len("59m 59s")
 _GAP: Final = "  "
 
-#: Columns that a long name leaves for notes.
+#: Columns that a long name leaves for notes, and fewest that are worth having.
 _NOTE_CHARS: Final = 24
+_SHORTEST_NOTE_CHARS: Final = 12
 
 #: Cells of a bar: of a step that says how far it is, and fewest and most of a fan-out.
 _BAR_CHARS: Final = 10
@@ -198,7 +199,10 @@ def _table(rows: Sequence[StepRow], guesses: Mapping[str, str], *, width: int) -
 
 
 def _columns(rows: Sequence[StepRow], *, width: int) -> _Columns:
-    """Names get what state and notes leave; state and notes get what is left after that."""
+    """Names get what state and notes leave; state and notes get what is left after that.
+
+    Attempts and took are whole wherever the narrowest name and state leave room for them.
+    """
     has_attempts = any(row.attempt > 1 for row in rows)
     attempt = _ATTEMPT_CHARS if has_attempts and width >= _NOTE_COLUMNS else 0
     left = width - _TOOK_CHARS - 2 * len(_GAP) - (attempt + len(_GAP) if attempt else 0)
@@ -207,14 +211,12 @@ def _columns(rows: Sequence[StepRow], *, width: int) -> _Columns:
     spare = left - state - (_NOTE_CHARS + len(_GAP) if has_notes else 0)
     longest = max(len(_STEP_HEADER), *(_MARK_CHARS + len(row.step) for row in rows))
     step = min(longest, max(_STEP_CHARS, width // 4, spare))
-    left -= step
-    if width < _NOTE_COLUMNS:
-        # Without notes a fan-out has its counts beside its bar.
-        return _Columns(
-            step, max(_STATE_CHARS, left if any(row.is_fan_out for row in rows) else state), attempt, 0
-        )
-    state = min(state, max(_STATE_CHARS, left - len(_GAP)))
-    return _Columns(step, state, attempt, max(0, left - state - len(_GAP)))
+    left = max(_STATE_CHARS, left - step)
+    note = left - state - len(_GAP)
+    if has_notes and note >= _SHORTEST_NOTE_CHARS:
+        return _Columns(step, state, attempt, note)
+    # Without notes a fan-out has its counts beside its bar.
+    return _Columns(step, left if any(row.is_fan_out for row in rows) else min(state, left), attempt, 0)
 
 
 def _is_words_only(row: StepRow) -> bool:

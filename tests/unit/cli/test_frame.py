@@ -90,7 +90,7 @@ def test_a_fan_out_in_which_one_failed_says_so_first():
     line = screen(events, WIDE, width=120)[3]
     assert line.startswith("✗ work")
     assert line.endswith("1 failed, 1 running, 4 waiting; ValueError: no")
-    assert "4 of 9, 1 failed" in screen(events, WIDE, width=60)[3]
+    assert "4 of 9, 1 failed" in screen(events, WIDE, width=59)[3]
 
 
 def test_a_join_says_all_that_it_waits_for_where_the_line_has_room():
@@ -191,6 +191,36 @@ def test_a_narrow_terminal_keeps_step_state_and_time():
     assert "far" not in "\n".join(lines)
     wide = "\n".join(screen(fan_out(10_000, done=312), WIDE, width=40))
     assert "312 of 10,000" in wide
+
+
+@pytest.mark.parametrize("width", [40, 45, 55, 60, 63])
+def test_counts_of_a_fan_out_that_failed_leave_the_time_whole(width):
+    error = {"type": "ValueError", "message": "no"}
+    events = [
+        *fan_out(40, done=9),
+        event("step.failed", 1500, "work#10", 1, error=error),
+        event("flow.failed", 1502, error=error, step="work", duration=1502),
+    ]
+    line = screen(events, WIDE, width=width)[3]
+    assert line.startswith("✗ work  1 failed, 30 ")
+    assert "  1.5 s" in line
+
+
+def test_terminals_of_60_columns_have_notes_and_narrower_ones_have_not():
+    noted = {"take": "half of it"}
+    assert screen(HALF_WAY[:6], width=60, notes=noted)[2].endswith("half of it")
+    assert not screen(HALF_WAY[:6], width=59, notes=noted)[2].endswith("half of it")
+
+
+def test_a_note_that_would_be_hardly_a_word_is_left_out():
+    error = {"type": "ValueError", "message": "no"}
+    tried = [
+        event("step.retry", 1400, "work#10", 1, error=error, delay=50),
+        event("step.started", 1450, "work#10", 2, worker="w1"),
+        event("step.failed", 1500, "work#10", 2, error=error),
+    ]
+    line = screen([*fan_out(640, done=9, running=4), *tried], WIDE, width=60)[3]
+    assert line.endswith("10 of 640, 1 failed        2   196 ms")
 
 
 def test_a_low_terminal_says_how_many_steps_are_left_out():
