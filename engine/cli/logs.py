@@ -11,6 +11,8 @@ import click
 from engine.compile.plan import Plan
 from engine.errors import RunNotFound, StoreUnavailable
 from engine.events.codec import to_envelope
+from engine.events.fold import fold
+from engine.events.state import ENDED
 from engine.events.types import ALL_TYPES, TERMINAL, Event
 from engine.store.connection import Store
 from engine.store.index import RunIndex
@@ -20,7 +22,7 @@ from .completion import run_ids, step_names
 from .failure import UsageError
 from .found import find_run, pinned_plan
 from .lines import event_line, who_width
-from .output import format_date, say, to_json_line, wants_colour
+from .output import count_of, format_date, say, to_json_line, wants_colour
 from .patience import ReaderPatience
 from .project import open_project, output_option, redis_option
 
@@ -59,6 +61,9 @@ def command(
         summary = RunIndex(store).get(find_run(store, run))
         plan = pinned_plan(store, summary.flow, summary.version)
         is_wanted = _filter(plan, step, kind)
+        # The one that is followed for may come yet.
+        if step is not None and "#" in step and (not follows or summary.status in ENDED):
+            _require_activation(store, summary.run_id, step)
         events = _follow(store, summary.run_id) if follows else EventLog(store).read_all(summary.run_id)
         if style == "json":
             for event in filter(is_wanted, events):
@@ -84,6 +89,21 @@ def _filter(plan: Plan, step: str | None, kind: str | None) -> Wanted:
     return lambda event: (
         (kind is None or event.type == kind) and (step is None or step in (event.step_name, event.step_id))
     )
+
+
+def _require_activation(store: Store, run_id: str, step_id: str) -> None:
+    """Refuse an activation that a run has not had.
+
+    Raises:
+        UsageError: It has not had it.
+    """
+    state = fold(EventLog(store).read_all(run_id))
+    if state is None or step_id not in state.activations:
+        step = step_id.partition("#")[0]
+        number = 0 if state is None else state.created.get(step, 0)
+        raise UsageError(
+            f"--step: run {run_id} has no `{step_id}`; it has {count_of(number, 'activation')} of `{step}`"
+        )
 
 
 def _follow(store: Store, run_id: str) -> Iterator[Event]:

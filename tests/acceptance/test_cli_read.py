@@ -144,11 +144,18 @@ def test_logs_can_be_picked_by_step_and_type(project):
 
     assert kinds("--step", "ship") == ["step.started", "step.completed"]
     assert kinds("--step", "ship#1", "--type", "step.completed") == ["step.completed"]
-    assert kinds("--step", "ship#2") == []
     assert kinds("--type", "log") == ["log"]
     wrong = project.run("logs", run_id, "--step", "shp")
     assert wrong.returncode == 2
     assert wrong.stderr == "flowengine: --step: flow `shop` has no step `shp`; it has `ship`, `take`\n"
+
+
+@pytest.mark.parametrize("options", [[], ["-f"], ["-o", "json"]])
+def test_an_activation_that_the_run_has_not_had_is_one_sentence(project, options):
+    run_id = project.json("runs", "--status", "completed")[0]["runId"]
+    done = project.run("logs", run_id, "--step", "ship#2", *options)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"flowengine: --step: run {run_id} has no `ship#2`; it has 1 activation of `ship`\n"
 
 
 @pytest.mark.parametrize("command", ["show", "logs"])
