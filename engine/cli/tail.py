@@ -16,11 +16,11 @@ from engine.store.feed import Feed, reference_bytes
 from engine.store.log import EventLog
 
 from .completion import flow_names
+from .known import known_flow
 from .lines import feed_line, what_happened
 from .output import say, terminal_width, to_json_line, wants_colour
 from .patience import ReaderPatience
 from .project import open_project, output_option, redis_option
-from .target import flow_name
 
 #: How long one look waits for the next event.
 _LOOK_MS: Final = 4_000
@@ -56,9 +56,9 @@ def command(flow: str | None, count: int, redis_url: str | None, style: str) -> 
     Goes on until Ctrl-C. With -o json, each event is a JSON object on a line of its own;
     data of more than 16 KiB is a reference there, which the log of the run has whole.
     """
-    flow = None if flow is None else flow_name(flow)
     project = open_project(redis_url=redis_url)
     with project.open_store() as store:
+        flow = None if flow is None else known_flow(flow, project, store)
         tell = _json_line if style == "json" else _text_line(store)
         for event in _events(store, flow=flow, count=count):
             click.echo(tell(event))

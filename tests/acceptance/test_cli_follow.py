@@ -127,6 +127,15 @@ def test_one_flow_can_be_followed_alone(shared):
     assert events == log_of(shared, run["runId"])
 
 
+def test_a_flow_that_neither_the_store_nor_the_project_knows_is_not_waited_for(shared):
+    done = shared.run("tail", "--flow", "shp")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"flowengine: the store has no flow `shp`, and no file in `{shared.root / 'flows'}` declares a flow"
+        " `shp`; there is `shop`\n"
+    )
+
+
 def test_a_line_of_the_feed_has_time_run_type_activation_and_words(shared):
     shared.run("run", "shop", "--worker", "-i", "n=3")
     with watching(shared, "tail") as process:
