@@ -6,6 +6,23 @@ One command a module, imported when it is asked for; how things are printed stan
 
 from __future__ import annotations
 
-from .entry import main
+import sys
+from typing import Final, NoReturn
 
 __all__ = ["main"]
+
+#: The exit code that `failure` has for it too; importing that from here would take what this is about.
+_INTERRUPTED: Final = 130
+
+
+def main() -> NoReturn:
+    """Run the command that the arguments ask for and leave with its exit code.
+
+    A Ctrl-C counts from here on, also while the command line itself is still being imported.
+    """
+    try:
+        from .entry import main as enter
+
+        enter()
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
+import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -15,6 +18,8 @@ from engine.errors import (
     StoreFull,
     StoreUnavailable,
 )
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -69,3 +74,21 @@ def test_help_lists_every_command(capsys, arguments):
     assert run_command(arguments) == 0
     out = capsys.readouterr().out
     assert all(name in out for name in COMMANDS)
+
+
+@pytest.mark.parametrize("module", ["engine.cli.entry", "click", "engine.cli.streams"])
+def test_ctrl_c_while_the_command_line_is_imported_leaves_without_a_traceback(module):
+    script = (
+        "import signal, sys\n"
+        "class PressesKey:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}:\n"
+        "            signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, PressesKey())\n"
+        "from engine.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
