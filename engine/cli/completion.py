@@ -15,16 +15,18 @@ import click
 
 from engine.errors import FlowEngineError
 
+from .entry import COMPLETING
 from .project import open_project
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from engine.declare.document import Document
     from engine.store.connection import Store
 
 _SHELLS: Final = ("bash", "zsh", "fish")
 
-#: How long a person who has pressed Tab waits for ids of runs, in seconds.
+#: How long a person who has pressed Tab waits for files to be read or a store to answer, in seconds.
 _PATIENCE_S: Final = 1.0
 
 #: Ids that are offered, at most.
@@ -47,7 +49,7 @@ def command(shell: str) -> None:
     made_for = get_completion_class(shell)
     assert made_for is not None, shell
     root = click.get_current_context().find_root()
-    click.echo(made_for(root.command, {}, "flowengine", "_FLOWENGINE_COMPLETE").source())
+    click.echo(made_for(root.command, {}, "flowengine", COMPLETING).source())
 
 
 def flow_names(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -105,13 +107,9 @@ def _within_patience(ask: Callable[[], list[str]]) -> list[str]:
 
 
 def _flow_names(incomplete: str) -> list[str]:
-    from engine.declare.discover import discover
     from engine.declare.parse import declared_name
 
-    project = open_project()
-    files, _ = discover([project.root / project.settings.queue.dir])
-    documents = [file.reading.document for file in files]
-    names = [declared_name(document) for document in documents if document is not None]
+    names = [declared_name(document) for document in _documents()]
     return sorted({name.text for name in names if name is not None and name.text.startswith(incomplete)})
 
 
@@ -135,11 +133,19 @@ def _steps_of_run(run: str, redis_url: str | None) -> list[str]:
 
 
 def _steps_of_project() -> list[str]:
-    from engine.compile.build import build
+    """The steps in files of any shape: nothing is checked, and no handler's source is read."""
+    from engine.declare.document import MapNode
+
+    steps = [document.root.get("steps") for document in _documents()]
+    return [name for one in steps if isinstance(one, MapNode) for name in one.entries]
+
+
+def _documents() -> list[Document]:
+    from engine.declare.discover import discover
 
     project = open_project()
-    built = build([project.root / project.settings.queue.dir], root=project.root, import_handlers=False)
-    return [step for plan in built.plans for step in plan.steps]
+    files, _ = discover([project.root / project.settings.queue.dir])
+    return [file.reading.document for file in files if file.reading.document is not None]
 
 
 @contextlib.contextmanager

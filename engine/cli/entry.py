@@ -32,6 +32,10 @@ COMMANDS: Final = {
 }
 
 
+#: Set by a shell that asks what could stand at the cursor; click's name for it.
+COMPLETING: Final = "_FLOWENGINE_COMPLETE"
+
+
 class _LazyGroup(click.Group):
     """A group whose commands are imported one at a time, when they are asked for."""
 
@@ -100,6 +104,10 @@ def run_command(arguments: list[str]) -> int:
     Returns:
         The exit code.
     """
+    if COMPLETING in os.environ:
+        from .bash import read_words
+
+        read_words()
     try:
         with raised():
             answer: Any = flowengine.main(

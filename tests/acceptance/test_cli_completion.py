@@ -53,6 +53,15 @@ def test_flows_of_the_project_are_offered(project):
     assert offered(project, "tail", "--flow", "sho") == ["shop"]
 
 
+def test_the_value_of_an_option_is_offered_behind_an_equals_sign_too(project):
+    """bash hands the sign over as a word of its own, zsh and fish as a part of the option's."""
+    assert offered(project, "runs", "--flow", "=", "sh") == ["shop"]
+    assert offered(project, "runs", "--flow", "=") == ["shop"]
+    assert offered(project, "runs", "--flow=sh") == ["shop"]
+    assert offered(project, "graph", "shop", "--format", "=", "s") == ["svg"]
+    assert offered(project, "run", "shop", "-i", "n", "=", "1", "--det") == ["--detach"]
+
+
 def test_files_are_offered_where_files_are_meant(project):
     assert offered(project, "run", "--input", "in") == ["file,in"]
     assert offered(project, "run", "shop", "--input", "./") == ["file,./"]
@@ -63,6 +72,8 @@ def test_files_are_offered_where_files_are_meant(project):
 def test_steps_of_all_flows_are_offered_before_a_run_is_named(project):
     assert offered(project, "logs", "--step", "") == ["ship", "take"]
     assert offered(project, "logs", "--step", "ta") == ["take"]
+    project.write("flows/half.yaml", "flow: half\nsteps:\n  wrap: {role: entyr}\n")
+    assert offered(project, "logs", "--step", "") == ["ship", "take", "wrap"]
     assert not (project.root / ".flowengine").exists()
 
 
