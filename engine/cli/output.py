@@ -27,9 +27,11 @@ _INDENT: Final = "  "
 _PRETTY_CHARS: Final = 80
 
 _TENTH_MS: Final = 100
-_SECOND_MS: Final = 1_000
-_MINUTE_MS: Final = 60 * _SECOND_MS
-_HOUR_MS: Final = 60 * _MINUTE_MS
+
+#: Units in which times are told.
+SECOND_MS: Final = 1_000
+MINUTE_MS: Final = 60 * SECOND_MS
+HOUR_MS: Final = 60 * MINUTE_MS
 
 #: So many tenths of a second are told as whole seconds.
 _TENTHS_UP_TO: Final = 100
@@ -107,21 +109,21 @@ def terminal_width(stream: TextIO) -> int:
 def format_duration(duration_ms: float) -> str:
     """A duration for people: `12 ms`, `3.4 s`, `30 s`, `2m 05s`, `1h 10m`, `3d 4h`."""
     duration_ms = max(0, int(duration_ms))
-    if duration_ms < _SECOND_MS:
+    if duration_ms < SECOND_MS:
         return f"{duration_ms} ms"
     # Rounded before the unit is chosen: 59.99 s reads `1m 00s`, not `60 s`.
     tenths = _rounded(duration_ms, _TENTH_MS)
     if tenths < _TENTHS_UP_TO:
         return f"{tenths / 10:.1f} s"
-    seconds = _rounded(duration_ms, _SECOND_MS)
+    seconds = _rounded(duration_ms, SECOND_MS)
     if seconds < 60:
         return f"{seconds} s"
     if seconds < 3_600:
         return f"{seconds // 60}m {seconds % 60:02}s"
-    minutes = _rounded(duration_ms, _MINUTE_MS)
+    minutes = _rounded(duration_ms, MINUTE_MS)
     if minutes < 24 * 60:
         return f"{minutes // 60}h {minutes % 60:02}m"
-    hours = _rounded(duration_ms, _HOUR_MS)
+    hours = _rounded(duration_ms, HOUR_MS)
     return f"{hours // 24}d {hours % 24}h"
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+from .output import HOUR_MS, MINUTE_MS, SECOND_MS
+
 #: What was settled in so much time tells the pace; less than the shorter time tells nothing.
 _WINDOW_MS: Final = 15_000
 _SHORTEST_MS: Final = 3_000
@@ -16,9 +18,12 @@ _SAMPLE_MS: Final = 500
 _FEWEST: Final = 10
 _SOON_MS: Final = 3_000
 
-_SECOND_MS: Final = 1_000
-_MINUTE_MS: Final = 60_000
-_HOUR_MS: Final = 3_600_000
+#: From there on seconds are told in steps of so many.
+_COARSE_FROM_S: Final = 10
+_COARSE_S: Final = 5
+
+#: So many minutes are told as hours.
+_MINUTES_UP_TO: Final = 120
 
 
 class Pace:
@@ -52,9 +57,13 @@ def about(left_ms: float | None) -> str:
     """A guess in words, no more exact than it is; nothing where it is short or unknown."""
     if left_ms is None or left_ms < _SOON_MS:
         return ""
-    if left_ms < _MINUTE_MS:
-        step_ms = _SECOND_MS if left_ms < 10 * _SECOND_MS else 5 * _SECOND_MS
-        return f"about {round(left_ms / step_ms) * step_ms // _SECOND_MS} s left"
-    if left_ms < 2 * _HOUR_MS:
-        return f"about {round(left_ms / _MINUTE_MS)} min left"
-    return f"about {round(left_ms / _HOUR_MS)} h left"
+    # Rounded before the unit is chosen: 59 s reads `1 min`, not `60 s`.
+    seconds = round(left_ms / SECOND_MS)
+    if seconds >= _COARSE_FROM_S:
+        seconds = round(left_ms / SECOND_MS / _COARSE_S) * _COARSE_S
+    if seconds < 60:
+        return f"about {seconds} s left"
+    minutes = round(left_ms / MINUTE_MS)
+    if minutes < _MINUTES_UP_TO:
+        return f"about {minutes} min left"
+    return f"about {round(left_ms / HOUR_MS)} h left"
