@@ -148,7 +148,7 @@ def _local(at_ms: int) -> datetime:
 
 def one_line(text: str) -> str:
     """The text without line breaks and control characters, which could rewrite the terminal."""
-    return "".join(_visible(char) for char in text)
+    return text if text.isprintable() else "".join(_visible(char) for char in text)
 
 
 def _visible(char: str) -> str:
@@ -164,7 +164,7 @@ def _visible(char: str) -> str:
 
 def width_of(text: str) -> int:
     """Columns that the text takes on a terminal: wide characters take two, combining ones none."""
-    return sum(_char_width(char) for char in text)
+    return len(text) if text.isascii() else sum(_char_width(char) for char in text)
 
 
 def _char_width(char: str) -> int:
@@ -212,6 +212,12 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, width: int =
         cells = [pad(cell, widths[column]) for column, cell in enumerate(row)]
         texts.append(fit(_GAP.join(cells).rstrip(), width))
     return texts
+
+
+def room_for(column: int, headers: Sequence[str], rows: Sequence[Sequence[str]], *, width: int) -> int:
+    """How many columns of the terminal the other columns of a table leave for one; may be negative."""
+    others = [[cell for place, cell in enumerate(row) if place != column] for row in (headers, *rows)]
+    return width - len(_GAP) - max(width_of(line) for line in table(others[0], others[1:]))
 
 
 def count_of(number: int, noun: str) -> str:

@@ -17,6 +17,7 @@ from .completion import flow_names, run_ids
 from .found import find_run
 from .lines import error_text
 from .moment import moment
+from .names import fit_names
 from .output import (
     count_of,
     fit,
@@ -24,6 +25,7 @@ from .output import (
     format_duration,
     one_line,
     print_json,
+    room_for,
     say,
     table,
     terminal_width,
@@ -36,6 +38,9 @@ _HEADERS: Final = ("RUN", "FLOW", "STATUS", "STARTED", "TOOK")
 
 #: Columns beside the others that are room enough for why a run failed.
 _REASON_CHARS: Final = 30
+
+#: Columns that the name of a flow keeps on any terminal.
+_FLOW_CHARS: Final = 12
 
 _MOST: Final = 1_000
 
@@ -120,7 +125,7 @@ def next_page(page: RunPage, project: Project, words: str) -> str:
 
 def lines(runs: Sequence[RunSummary], *, now_ms: int, width: int) -> list[str]:
     """Runs as a table; why one failed is a line of its own where there is no room for it beside."""
-    rows = [_row(one, now_ms=now_ms) for one in runs]
+    rows = _fitted([_row(one, now_ms=now_ms) for one in runs], width=width)
     reasons = [_reason(one) for one in runs]
     taken = max(width_of(line) for line in table(_HEADERS, rows))
     if taken + _REASON_CHARS <= width or not any(reasons):
@@ -129,6 +134,14 @@ def lines(runs: Sequence[RunSummary], *, now_ms: int, width: int) -> list[str]:
     told, *alone = table(_HEADERS, rows, width=width)
     below = ([fit(f"  {why}", width)] if why else [] for why in reasons)
     return [told, *(part for line, why in zip(alone, below, strict=True) for part in (line, *why))]
+
+
+def _fitted(rows: Sequence[tuple[str, ...]], *, width: int) -> list[tuple[str, ...]]:
+    """Rows whose flows are cut to what the other columns leave them."""
+    place = _HEADERS.index("FLOW")
+    room = max(_FLOW_CHARS, room_for(place, _HEADERS, rows, width=width))
+    names = fit_names({row[place] for row in rows}, min(room, max(len(row[place]) for row in rows)))
+    return [(*row[:place], names[row[place]], *row[place + 1 :]) for row in rows]
 
 
 def _row(summary: RunSummary, *, now_ms: int) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engine.cli.runs import lines
 from engine.store.index import RunSummary
 from tests.unit.cli.sample import BEGIN_MS
@@ -31,3 +33,11 @@ def test_why_a_run_failed_stands_below_it_on_a_narrow_terminal():
 
 def test_runs_that_did_not_fail_have_a_line_each_on_any_terminal():
     assert len(told(summary("a"), summary("b"), width=60)) == 3
+
+
+def test_a_long_name_of_a_flow_leaves_when_a_run_began_and_what_it_took():
+    long = replace(summary("a"), flow="f" * 43)
+    assert told(long, width=80)[1].endswith("5 ms")
+    assert "…" in told(long, width=80)[1]
+    assert "completed" in told(long, width=60)[1]
+    assert "f" * 43 in told(long, width=200)[1]

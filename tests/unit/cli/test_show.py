@@ -2,10 +2,13 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 from engine.cli.attempts import Attempts
 from engine.cli.outcome import to_dict
 from engine.cli.show import describe, with_attempts
 from engine.cli.tally import counting
+from tests.support.store import plan_from
 from tests.unit.cli.sample import BEGIN_MS, FAILED, HALF_WAY, PLAN, VERSION, event, folded
 from tests.unit.cli.wide import FORK, HALF_FULL, WIDE
 from tests.unit.cli.wide import fan_out as wide_fan_out
@@ -51,6 +54,20 @@ def test_everything_fits_the_terminal():
     for events in (HALF_WAY, fan_out(200, failed=2)):
         for width in (40, 60, 200):
             assert all(len(line) <= width for line in told(events, width=width))
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_long_name_of_a_step_leaves_its_times_and_its_result(width):
+    plan = plan_from({"s" * 60: {}})
+    events = [
+        event("flow.start", 0, version=plan.version, input=None, to=[f"{'s' * 60}#1"]),
+        event("step.started", 1, f"{'s' * 60}#1", 1, worker="w1"),
+        event("step.completed", 5, f"{'s' * 60}#1", 1, result=7, duration=4),
+    ]
+    header, line = told(events, plan=plan, width=width)[6:8]
+    assert header.split() == ["STEP", "STATE", "AT", "TOOK", "RESULT"]
+    assert line.split()[1:] == ["completed", "+1", "ms", "4", "ms", "7"]
+    assert "…" in line
 
 
 def test_a_run_that_nobody_has_begun_waits():
