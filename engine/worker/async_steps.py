@@ -58,7 +58,7 @@ class AsyncSteps(VitalThread):
         self._give_back = give_back
         self._loop = asyncio.new_event_loop()
         self._tasks: dict[Attempt, asyncio.Task[None]] = {}
-        self._over = asyncio.Event()
+        self._is_over = False
         self._changed = threading.Condition()
         self._scheduled = 0
         self._is_closed = False
@@ -78,28 +78,33 @@ class AsyncSteps(VitalThread):
         """Run tasks until the end is asked for."""
         asyncio.set_event_loop(self._loop)
         self._loop.set_default_executor(SideThreads("flowengine-handlers", count=_HANDLERS_THREADS))
-        until_over = self._loop.create_task(self._beat_until_over())
+        self._beat_again()
         try:
-            while not until_over.done():
-                # asyncio lets these through from whatever task raises them, and tells who awaits that task
-                # as well: they end the step of that handler, not the loop of all.
+            # A handler may stop the loop, and asyncio lets SystemExit and KeyboardInterrupt through from
+            # whatever task raises them, which it tells too: nothing of that ends the loop of all.
+            while not self._is_over:
                 with suppress(SystemExit, KeyboardInterrupt):
-                    self._loop.run_until_complete(until_over)
+                    self._loop.run_forever()
+            self._cancel_the_rest()
         finally:
             self._loop.close()
 
-    async def _beat_until_over(self) -> None:
-        while not self._over.is_set():
-            self.beat()
-            try:
-                await asyncio.wait_for(self._over.wait(), _BEAT_S)
-            except TimeoutError:
-                continue
-        left = asyncio.all_tasks() - {asyncio.current_task()}
+    def _beat_again(self) -> None:
+        # No task, since a handler may cancel all tasks that it finds.
+        self.beat()
+        self._loop.call_later(_BEAT_S, self._beat_again)
+
+    def _leave(self) -> None:
+        self._is_over = True
+        self._loop.stop()
+
+    def _cancel_the_rest(self) -> None:
+        left = asyncio.all_tasks(self._loop)
         for task in left:
             task.cancel()
         if left:
-            await asyncio.wait(left, timeout=_CANCEL_S)
+            with suppress(SystemExit, KeyboardInterrupt):
+                self._loop.run_until_complete(asyncio.wait(left, timeout=_CANCEL_S))
 
     def _begin(self, attempt: Attempt, linked: LinkedPlan) -> None:
         task = self._loop.create_task(self._run(attempt, linked), name=attempt.job.id)
@@ -133,10 +138,10 @@ class AsyncSteps(VitalThread):
             self._changed.notify_all()
 
     def suspicion(self) -> str:
-        """Names the handler that blocks the loop, if one does, as the beginning of a sentence."""
+        """Names what blocks the loop, as the beginning of a sentence: only handlers put there what may."""
         task = asyncio.current_task(self._loop)
         if task is None:
-            return ""
+            return "a callback of a handler has blocked the event loop"
         attempt = next((of for of, other in tuple(self._tasks.items()) if other is task), None)
         whose = f"the `async def` handler of {attempt.job.id}" if attempt else "a task of a handler"
         return f"{whose} has blocked the event loop"
@@ -150,7 +155,7 @@ class AsyncSteps(VitalThread):
         with self._changed:
             self._is_closed = True
         self.stopping.set()
-        self._tell(self._over.set)
+        self._tell(self._leave)
 
     def _tell(self, callback: Callable[[], None]) -> None:
         # Where the thread has died there is nobody to tell.

@@ -163,7 +163,23 @@ def test_who_blocks_the_loop_is_named(stage):
     assert blocked.wait(10)
     assert stage.loop.suspicion() == "the `async def` handler of r/a#1 has blocked the event loop"
     opened.set()
-    wait_until(lambda: stage.loop.suspicion() == "")
+    stage.result()
+
+
+def test_a_callback_that_a_handler_has_left_is_suspected_where_no_task_runs(stage):
+    blocked, opened = threading.Event(), threading.Event()
+
+    def blocks():
+        blocked.set()
+        opened.wait(10)
+
+    async def leaves(job, ctx):
+        asyncio.get_running_loop().call_soon(blocks)
+
+    stage.schedule(leaves)
+    assert blocked.wait(10)
+    assert stage.loop.suspicion() == "a callback of a handler has blocked the event loop"
+    opened.set()
 
 
 def test_a_task_that_a_handler_has_started_is_not_called_by_the_name_of_a_step(stage):
@@ -186,3 +202,29 @@ def test_a_task_that_a_handler_has_started_is_not_called_by_the_name_of_a_step(s
 def test_a_loop_that_waits_gives_signs_of_life(stage):
     first = stage.loop.beat_ms
     wait_until(lambda: stage.loop.beat_ms > first)
+
+
+async def stops_the_loop(job, ctx):
+    asyncio.get_running_loop().stop()
+
+
+async def cancels_all_others(job, ctx):
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+
+
+async def leaves_an_exit(job, ctx):
+    def leave():
+        raise SystemExit
+
+    asyncio.get_running_loop().call_soon(leave)
+
+
+@pytest.mark.parametrize("handler", [stops_the_loop, cancels_all_others, leaves_an_exit])
+def test_whatever_a_handler_does_to_the_loop_it_goes_on(stage, handler):
+    stage.schedule(handler)
+    stage.result()
+    beat_ms = stage.loop.beat_ms
+    wait_until(lambda: stage.loop.beat_ms > beat_ms)
+    stage.schedule(quick)
+    wait_until(lambda: len(stage.settled) == 2)
