@@ -148,7 +148,8 @@ def what_happened(event: Event) -> str:
 
 def short_value(value: Any) -> str:
     """A JSON value on one line, cut when it is long."""
-    return fit(one_line(to_json_line(value)), _VALUE_CHARS)
+    # Cut twice, since looking at every character of a large one would take long.
+    return fit(one_line(to_json_line(value)[: 4 * _VALUE_CHARS]), _VALUE_CHARS)
 
 
 def short_run_id(run_id: str) -> str:

@@ -15,6 +15,7 @@ from engine.store.index import RunIndex, RunPage, RunSummary
 
 from .completion import flow_names, run_ids
 from .found import find_run
+from .known import known_flow
 from .lines import error_text
 from .moment import moment
 from .names import fit_names
@@ -32,7 +33,6 @@ from .output import (
     width_of,
 )
 from .project import Project, open_project, output_option, redis_option
-from .target import flow_name
 
 _HEADERS: Final = ("RUN", "FLOW", "STATUS", "STARTED", "TOOK")
 
@@ -84,9 +84,9 @@ def command(
     Where there are more runs than fit a page, the command for the next one is printed. A
     program gives the last runId that it got to --after, until it gets an empty list.
     """
-    flow = None if flow is None else flow_name(flow)
     project = open_project(redis_url=redis_url)
     with project.open_store() as store:
+        flow = None if flow is None else known_flow(flow, project, store)
         after = None if after is None else find_run(store, after)
         page = RunIndex(store).page(
             flow=flow, statuses=statuses, since_ms=since_ms, until_ms=until_ms, after=after, limit=limit

@@ -39,9 +39,12 @@ def test_runs_can_be_picked(project):
     assert [run["status"] for run in project.json("runs", "--status", "completed")] == ["completed"]
     assert [run["status"] for run in project.json("runs", "--limit", "1")] == ["failed"]
     assert len(project.json("runs", "--status", "completed", "--status", "failed")) == 2
-    assert project.json("runs", "--flow", "other") == []
     assert len(project.json("runs", "--flow", "flows/shop.yaml")) == 2
-    assert project.run("runs", "--flow", "other").stderr == "no runs\n"
+    assert project.json("runs", "--status", "cancelled") == []
+    assert project.run("runs", "--status", "cancelled").stderr == "no runs\n"
+    unknown = project.run("runs", "--flow", "other")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert "the store has no flow `other`" in unknown.stderr
 
 
 def test_runs_come_by_page_and_the_command_for_the_next_one_is_printed(project):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from engine.cli import lines
 from engine.cli.lines import event_line, feed_line, progress_of, said_line, short_run_id, what_happened
 from engine.events.types import ALL_TYPES
 from tests.unit.cli.sample import FAILED, HALF_WAY, event
@@ -131,3 +132,15 @@ def test_what_a_step_says_is_shorter_where_a_table_stands_below_it():
 
 def test_a_loss_does_not_promise_what_only_the_next_event_says():
     assert what_happened(event("step.lost", 0, "take#1", 2)) == "attempt 2 was lost with its worker"
+
+
+def test_of_a_large_value_only_the_beginning_is_looked_at(monkeypatch):
+    looked_at = []
+
+    def one_line(text):
+        looked_at.append(len(text))
+        return text
+
+    monkeypatch.setattr(lines, "one_line", one_line)
+    assert lines.short_value({"b": "é" * 900_000}).endswith("é…")
+    assert sum(looked_at) < 1_000
