@@ -12,7 +12,7 @@ from engine.control.deploy import deploy
 from engine.errors import FlowNotFound
 from tests.support.store import Driver, deployed, plan_from
 
-ONE = {"a": {}}
+ONE: dict[str, dict[str, str]] = {"a": {}}
 
 
 @pytest.fixture
