@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -128,8 +129,7 @@ def main() -> None:
         client.config_set("slowlog-log-slower-than", SLOW_US)
         client.slowlog_reset()
         before_s = waited_s(server)
-        arguments = [f"--{name}={getattr(options, name)}" for name in ("items", "subscribers", "threads")]
-        found = in_own_process("bench.fan_out", *arguments, "--url", url)
+        found = in_own_process("bench.fan_out", *sys.argv[1:], "--url", url)
         after_s = waited_s(server)
         slow = longest(client)
     if found["counted"] != options.items * options.subscribers:

@@ -29,7 +29,7 @@ from engine.events.types import Event
 
 from .lines import said_line, short_version
 from .names import fit_names
-from .output import NO_LIMIT, count_of, fit, format_duration, one_line, pad, width_of
+from .output import GAP, NO_LIMIT, count_of, fit, format_duration, one_line, pad, width_of
 from .rows import NOT_REACHED, NOT_YET, StepRow, most_telling
 from .said import KEPT, LastSaid
 
@@ -47,7 +47,6 @@ _STEP_CHARS: Final = 12
 _STATE_CHARS: Final = 12
 _ATTEMPT_CHARS: Final = len("attempt")
 _TOOK_CHARS: Final = len("59m 59s")
-_GAP: Final = "  "
 
 #: Columns that a long name leaves for notes, and fewest that are worth having.
 _NOTE_CHARS: Final = 24
@@ -188,9 +187,9 @@ class _Columns:
 
 def _table(rows: Sequence[StepRow], guesses: Mapping[str, str], *, width: int) -> list[Text]:
     columns = _columns(rows, width=width)
-    attempt = _GAP + "attempt" if columns.attempt else ""
-    header = f"{pad(_STEP_HEADER, columns.step)}{_GAP}{pad('state', columns.state)}{attempt}"
-    lines = [Text(f"{header}{_GAP}{'took':>{_TOOK_CHARS}}", style="bold")]
+    attempt = GAP + "attempt" if columns.attempt else ""
+    header = f"{pad(_STEP_HEADER, columns.step)}{GAP}{pad('state', columns.state)}{attempt}"
+    lines = [Text(f"{header}{GAP}{'took':>{_TOOK_CHARS}}", style="bold")]
     names = fit_names([row.step for row in rows], columns.step - _MARK_CHARS)
     lines += [_line(row, names[row.step], columns, guesses.get(row.step, "")) for row in rows]
     for line in lines:
@@ -205,14 +204,14 @@ def _columns(rows: Sequence[StepRow], *, width: int) -> _Columns:
     """
     has_attempts = any(row.attempt > 1 for row in rows)
     attempt = _ATTEMPT_CHARS if has_attempts and width >= _NOTE_COLUMNS else 0
-    left = width - _TOOK_CHARS - 2 * len(_GAP) - (attempt + len(_GAP) if attempt else 0)
+    left = width - _TOOK_CHARS - 2 * len(GAP) - (attempt + len(GAP) if attempt else 0)
     state = max(_STATE_CHARS, *(_state_width(row, width=width) for row in rows))
     has_notes = width >= _NOTE_COLUMNS and any(row.note or row.is_fan_out for row in rows)
-    spare = left - state - (_NOTE_CHARS + len(_GAP) if has_notes else 0)
+    spare = left - state - (_NOTE_CHARS + len(GAP) if has_notes else 0)
     longest = max(len(_STEP_HEADER), *(_MARK_CHARS + len(row.step) for row in rows))
     step = min(longest, max(_STEP_CHARS, width // 4, spare))
     left = max(_STATE_CHARS, left - step)
-    note = left - state - len(_GAP)
+    note = left - state - len(GAP)
     if has_notes and note >= _SHORTEST_NOTE_CHARS:
         return _Columns(step, state, attempt, note)
     # Without notes a fan-out has its counts beside its bar.
@@ -241,17 +240,17 @@ def _line(row: StepRow, name: str, columns: _Columns, guess: str) -> Text:
     mark, style = _MARKS[row.state]
     step = pad(f"{mark} {name}", columns.step)
     if _is_words_only(row):
-        return Text(f"{step}{_GAP}{row.words}", style=style)
+        return Text(f"{step}{GAP}{row.words}", style=style)
     state = _fan_out(row, columns) if row.is_fan_out else fit(row.words, columns.state)
-    line = Text().append(f"{step}{_GAP}{pad(state, columns.state)}", style=style)
+    line = Text().append(f"{step}{GAP}{pad(state, columns.state)}", style=style)
     if columns.attempt:
         attempt = str(row.attempt) if row.attempt else ""
-        line.append(f"{_GAP}{attempt:>{columns.attempt}}", style="yellow" if row.attempt > 1 else "")
+        line.append(f"{GAP}{attempt:>{columns.attempt}}", style="yellow" if row.attempt > 1 else "")
     took = "" if row.took_ms is None else format_duration(row.took_ms)
-    line.append(f"{_GAP}{took:>{_TOOK_CHARS}}")
+    line.append(f"{GAP}{took:>{_TOOK_CHARS}}")
     if columns.note:
         note = fit(one_line(_note(row, guess)), columns.note)
-        line.append(f"{_GAP}{note}", style="red" if row.state == FAILED else "dim")
+        line.append(f"{GAP}{note}", style="red" if row.state == FAILED else "dim")
     return line
 
 

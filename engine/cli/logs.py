@@ -11,7 +11,6 @@ import click
 from engine.compile.plan import Plan
 from engine.errors import RunNotFound, StoreUnavailable
 from engine.events.codec import to_envelope
-from engine.events.fold import fold
 from engine.events.state import ENDED
 from engine.events.types import ALL_TYPES, TERMINAL, Event
 from engine.store.connection import Store
@@ -97,12 +96,11 @@ def _require_activation(store: Store, run_id: str, step_id: str) -> None:
     Raises:
         UsageError: It has not had it.
     """
-    state = fold(EventLog(store).read_all(run_id))
-    if state is None or step_id not in state.activations:
-        step = step_id.partition("#")[0]
-        number = 0 if state is None else state.created.get(step, 0)
+    step, _, number = step_id.partition("#")
+    made = RunIndex(store).activations(run_id, step)
+    if number not in map(str, range(1, made + 1)):
         raise UsageError(
-            f"--step: run {run_id} has no `{step_id}`; it has {count_of(number, 'activation')} of `{step}`"
+            f"--step: run {run_id} has no `{step_id}`; it has {count_of(made, 'activation')} of `{step}`"
         )
 
 

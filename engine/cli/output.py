@@ -19,7 +19,8 @@ import orjson
 #: Width of a table where there is no terminal: lines are not cut there.
 NO_LIMIT: Final = 10_000
 
-_GAP: Final = "  "
+#: Between two columns.
+GAP: Final = "  "
 
 _INDENT: Final = "  "
 
@@ -210,14 +211,8 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, width: int =
     texts = []
     for row in lines:
         cells = [pad(cell, widths[column]) for column, cell in enumerate(row)]
-        texts.append(fit(_GAP.join(cells).rstrip(), width))
+        texts.append(fit(GAP.join(cells).rstrip(), width))
     return texts
-
-
-def room_for(column: int, headers: Sequence[str], rows: Sequence[Sequence[str]], *, width: int) -> int:
-    """How many columns of the terminal the other columns of a table leave for one; may be negative."""
-    others = [[cell for place, cell in enumerate(row) if place != column] for row in (headers, *rows)]
-    return width - len(_GAP) - max(width_of(line) for line in table(others[0], others[1:]))
 
 
 def count_of(number: int, noun: str) -> str:

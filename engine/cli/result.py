@@ -6,9 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from .output import one_line, pad, pretty, width_of
-
-_GAP: Final = "  "
+from .output import GAP, one_line, pad, pretty, width_of
 
 #: Rows of a list that are still a table; a longer list is data.
 _MOST_ROWS: Final = 50
@@ -41,9 +39,9 @@ def _members(told: Mapping[str, Any]) -> list[str] | None:
         if cell is None:
             return None
         if len(cell) == 1 and not (isinstance(value, Mapping) and value):
-            lines.append(f"{pad(one_line(name), names_width)}{_GAP}{cell[0]}".rstrip())
+            lines.append(f"{pad(one_line(name), names_width)}{GAP}{cell[0]}".rstrip())
         else:
-            lines += [one_line(name), *(f"{_GAP}{line}" for line in cell)]
+            lines += [one_line(name), *(f"{GAP}{line}" for line in cell)]
     return lines
 
 
@@ -74,7 +72,7 @@ def _rows(rows: Sequence[Mapping[str, Any]]) -> list[str] | None:
             columns.append([" " * (width - width_of(cell)) + cell for cell in cells])
         else:
             columns.append([pad(cell, width) for cell in cells])
-    return [_GAP.join(cells).rstrip() for cells in zip(*columns, strict=True)]
+    return [GAP.join(cells).rstrip() for cells in zip(*columns, strict=True)]
 
 
 def _is_single(value: Any) -> bool:

@@ -18,7 +18,7 @@ from .found import find_run
 from .known import known_flow
 from .lines import error_text
 from .moment import moment
-from .names import fit_names
+from .names import with_fitted_names
 from .output import (
     count_of,
     fit,
@@ -26,7 +26,6 @@ from .output import (
     format_duration,
     one_line,
     print_json,
-    room_for,
     say,
     table,
     terminal_width,
@@ -125,7 +124,8 @@ def next_page(page: RunPage, project: Project, words: str) -> str:
 
 def lines(runs: Sequence[RunSummary], *, now_ms: int, width: int) -> list[str]:
     """Runs as a table; why one failed is a line of its own where there is no room for it beside."""
-    rows = _fitted([_row(one, now_ms=now_ms) for one in runs], width=width)
+    rows = [_row(one, now_ms=now_ms) for one in runs]
+    rows = with_fitted_names(_HEADERS.index("FLOW"), _HEADERS, rows, width=width, least=_FLOW_CHARS)
     reasons = [_reason(one) for one in runs]
     taken = max(width_of(line) for line in table(_HEADERS, rows))
     if taken + _REASON_CHARS <= width or not any(reasons):
@@ -134,14 +134,6 @@ def lines(runs: Sequence[RunSummary], *, now_ms: int, width: int) -> list[str]:
     told, *alone = table(_HEADERS, rows, width=width)
     below = ([fit(f"  {why}", width)] if why else [] for why in reasons)
     return [told, *(part for line, why in zip(alone, below, strict=True) for part in (line, *why))]
-
-
-def _fitted(rows: Sequence[tuple[str, ...]], *, width: int) -> list[tuple[str, ...]]:
-    """Rows whose flows are cut to what the other columns leave them."""
-    place = _HEADERS.index("FLOW")
-    room = max(_FLOW_CHARS, room_for(place, _HEADERS, rows, width=width))
-    names = fit_names({row[place] for row in rows}, min(room, max(len(row[place]) for row in rows)))
-    return [(*row[:place], names[row[place]], *row[place + 1 :]) for row in rows]
 
 
 def _row(summary: RunSummary, *, now_ms: int) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from .attempts import Attempts
 from .completion import run_ids
 from .found import read_run
 from .lines import error_text, short_value, short_version
-from .names import fit_names
+from .names import with_fitted_names
 from .outcome import error_lines, to_dict
 from .output import (
     NO_LIMIT,
@@ -29,7 +29,6 @@ from .output import (
     one_line,
     pretty,
     print_json,
-    room_for,
     table,
     terminal_width,
     wants_colour,
@@ -161,9 +160,8 @@ def _table(run: RunState, rows: list[Row], steps: Sequence[StepRow], *, now_ms: 
     if all(one.attempt <= 1 for one in run.activations.values()):
         headers, *cells = (_without_attempt(line) for line in (headers, *cells))
     # A long result leaves names what they have in the timeline.
-    room = max(1, width // 3, room_for(0, headers, cells, width=width))
-    names = fit_names([name for name, *_ in cells], min(room, max(len(name) for name, *_ in cells)))
-    return table(headers, [(names[name], *rest) for name, *rest in cells], width=width)
+    cells = with_fitted_names(0, headers, cells, width=width, least=max(1, width // 3))
+    return table(headers, cells, width=width)
 
 
 def _without_attempt(line: tuple[str, ...]) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from .bars import (
     draw_one,
 )
 from .names import fit_names
-from .output import NO_LIMIT, fit, format_duration, pad, paint, width_of
+from .output import GAP, NO_LIMIT, fit, format_duration, pad, paint, width_of
 from .scale import Scale, Stretch
 
 #: Signs with their meanings, in the order of the legend.
@@ -49,8 +49,6 @@ _MOST: Final = 100
 _WITHOUT_TERMINAL: Final = 60
 
 _NOTE_CHARS: Final = len("  10,000 at once")
-
-_GAP: Final = "  "
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +81,19 @@ def timeline(
     name_width = min(width // 3, max(len(row.name) for row in rows))
     names = fit_names([row.name for row in rows], name_width)
     is_any_wide = any(len(row.activations) > 1 for row in rows)
-    left = width - name_width - len(_GAP)
+    left = width - name_width - len(GAP)
     has_notes = is_any_wide and left >= _FEWEST + _NOTE_CHARS
     columns = _bar_columns(left - (_NOTE_CHARS if has_notes else 0), width)
     whole = Stretch(run.started_at_ms, end_ms)
     scale = Scale(whole, _busy(rows, attempts, end_ms=end_ms), columns=columns)
-    lines = [f"{BLANK * name_width}{_GAP}{_axis(scale, whole)}"]
+    lines = [f"{BLANK * name_width}{GAP}{_axis(scale, whole)}"]
     signs: set[str] = set()
     has_levels = False
     for row in rows:
         cells, note = _draw(row, attempts, scale, end_ms=end_ms)
         has_levels = has_levels or bool(note)
         signs.update(cells if len(row.activations) == 1 else {WAITING_BAR}.intersection(cells))
-        line = f"{pad(names[row.name], name_width)}{_GAP}{_painted(cells, colour=colour)}"
+        line = f"{pad(names[row.name], name_width)}{GAP}{_painted(cells, colour=colour)}"
         lines.append((line + note if has_notes else line).rstrip())
     return [*lines, *_legend(signs, scale, has_levels=has_levels, width=width)]
 
@@ -120,7 +118,7 @@ def _draw(row: Row, attempts: Attempts, scale: Scale, *, end_ms: int) -> tuple[l
         return draw_one(scale, activation, attempts.of(activation.step_id), end_ms=end_ms), ""
     tried = (one for activation in row.activations for one in attempts.of(activation.step_id))
     cells, most = draw_many(scale, row.activations, tried, end_ms=end_ms)
-    return cells, f"{_GAP}{most:,} at once" if most else ""
+    return cells, f"{GAP}{most:,} at once" if most else ""
 
 
 def _axis(scale: Scale, whole: Stretch) -> str:
@@ -148,8 +146,8 @@ def _legend(signs: set[str], scale: Scale, *, has_levels: bool, width: int) -> l
         told.append(f"{CUT} left out: {lengths} in which nothing ran")
     lines: list[str] = []
     for part in told:
-        if lines and width_of(lines[-1]) + len(_GAP) + width_of(part) <= width:
-            lines[-1] += _GAP + part
+        if lines and width_of(lines[-1]) + len(GAP) + width_of(part) <= width:
+            lines[-1] += GAP + part
         else:
             lines.append(part)
     return [fit(line, width) for line in lines]

@@ -138,6 +138,11 @@ class RunIndex:
             raise RunNotFound(f"there is no run `{run_id}` in the store at {self._store.address}")
         return found[0]
 
+    def activations(self, run_id: str, step: str) -> int:
+        """How many activations of a step a run has had; they are numbered from 1."""
+        with self._store.talking() as client:
+            return int(client.hget(self._store.keys.run(run_id), f"n:{step}") or 0)
+
     def find(self, beginning: str) -> str:
         """The id of the run whose id begins so; the newest 10,000 of each status are looked at.
 
