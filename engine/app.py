@@ -16,6 +16,7 @@ from engine.store.fitness import check
 
 if TYPE_CHECKING:
     from engine.compile.build import Built
+    from engine.compile.link import Handler
     from engine.worker.process import WorkerProcess
     from engine.worker.vital import Death
 
@@ -54,7 +55,13 @@ def _checked(settings: Settings, url: str, on_lost: Callable[[], None] | None) -
 
 
 def open_worker(
-    store: Store, settings: Settings, built: Built, *, died: Callable[[Death], None]
+    store: Store,
+    settings: Settings,
+    built: Built,
+    *,
+    died: Callable[[Death], None],
+    link: Callable[[str], Handler] | None = None,
+    serves_every_flow: bool = False,
 ) -> WorkerProcess:
     """A worker for the flows that were built with their handlers; not started.
 
@@ -66,10 +73,14 @@ def open_worker(
         settings: Threads, lease and limits.
         built: The flows.
         died: Told once why the worker cannot go on, when that has been logged.
+        link: Finds the functions of older versions by import path, or raises `HandlerError`; imports
+            them where nothing else is said.
+        serves_every_flow: Whether running runs of all flows are served, also of those that no file
+            declares any more: where all that is in the store is this project's.
     """
     # Imported here, since Dramatiq takes longer to import than most commands to run.
     from engine import __version__
-    from engine.compile.link import link
+    from engine.compile.link import link as import_handler
     from engine.registry.pins import Pins
     from engine.registry.plans import Registry
     from engine.store.plans import Plans
@@ -82,7 +93,7 @@ def open_worker(
     return WorkerProcess(
         store,
         registry=registry,
-        pins=Pins(registry, Plans(store), link),
+        pins=Pins(registry, Plans(store), link or import_handler),
         limits=Limits(
             threads=settings.worker.threads,
             async_steps=settings.worker.async_steps,
@@ -94,6 +105,7 @@ def open_worker(
             release=__version__,
         ),
         died=died,
+        serves_every_flow=serves_every_flow,
     )
 
 

@@ -49,7 +49,14 @@ def command(paths: tuple[Path, ...], threads: int | None, redis_url: str | None)
         for warning in store.warnings:
             say(warning)
         later = serve(store, built)
-        worker = open_worker(store, project.settings, built, died=_die)
+        # Where the store is the project's own, so is every run in it, whatever has become of its file.
+        worker = open_worker(
+            store,
+            project.settings,
+            built,
+            died=_die,
+            serves_every_flow=not paths and project.settings.redis.is_embedded,
+        )
         with Interrupts().caught() as interrupts:
             try:
                 worker.start()

@@ -26,13 +26,20 @@ class Pins:
         Args:
             registry: The plans in force.
             plans: The plans in the store.
-            link: Import path → function; raises `HandlerError`.
+            link: Import path → function of the code that this process has loaded; raises `HandlerError`.
         """
         self._registry = registry
         self._plans = plans
         self._link = link
         self._lock = Lock()
         self._pinned: dict[tuple[str, str], LinkedPlan] = {}
+        self._forgotten = 0
+
+    def forget_handlers(self) -> None:
+        """Link anew from here on: the process has other code now. The plans stay, which never change."""
+        with self._lock:
+            self._forgotten += 1
+            self._pinned = {of: LinkedPlan(pinned.plan, {}) for of, pinned in self._pinned.items()}
 
     def get(self, flow: str, version: str, step: str) -> LinkedPlan:
         """The plan that a run is pinned to, with the handler of one of its steps.
@@ -48,17 +55,22 @@ class Pins:
             in_force = None
         if in_force is not None and in_force.plan.version == version:
             return in_force
-        with self._lock:
-            pinned = self._read(flow, version)
-        if step in pinned.handlers:
-            return pinned
-        # One by one: code that lacks a handler can still serve the other steps. Not under the lock,
-        # since importing a user's module may take long.
-        handler = self._link(pinned.plan.steps[step].handler)
-        with self._lock:
-            pinned = self._read(flow, version)
-            pinned = self._pinned[flow, version] = LinkedPlan(pinned.plan, {**pinned.handlers, step: handler})
-        return pinned
+        while True:
+            with self._lock:
+                pinned, forgotten = self._read(flow, version), self._forgotten
+            if step in pinned.handlers:
+                return pinned
+            # One by one: code that lacks a handler can still serve the other steps. Not under the lock,
+            # since importing a user's module may take long.
+            handler = self._link(pinned.plan.steps[step].handler)
+            with self._lock:
+                # What was found in the code of before, and comes back when that has been forgotten, would
+                # stay for good.
+                if self._forgotten == forgotten:
+                    pinned = self._read(flow, version)
+                    pinned = LinkedPlan(pinned.plan, {**pinned.handlers, step: handler})
+                    self._pinned[flow, version] = pinned
+                    return pinned
 
     def plan(self, flow: str, version: str) -> Plan:
         """The plan of a version, without its handlers.

@@ -147,14 +147,16 @@ class Served(NamedTuple):
     Attributes:
         threads: Queues whose jobs its threads do.
         loop: Queues whose jobs its event loop does.
+        number: Greater than that of every list which the process served before.
     """
 
     threads: tuple[str, ...]
     loop: tuple[str, ...]
+    number: int = 0
 
 
 def heartbeat(worker: str, *, ttl_ms: int, served: Served, fields: Mapping[str, str | int]) -> Call:
     """Say that a worker lives and what it serves; with a ttl of 0, that it leaves."""
     flat = [part for field in fields.items() for part in field]
     counts = (len(served.threads), len(served.loop))
-    return ("heartbeat", (worker, ttl_ms, *counts, *served.threads, *served.loop, *flat))
+    return ("heartbeat", (worker, ttl_ms, served.number, *counts, *served.threads, *served.loop, *flat))

@@ -40,9 +40,6 @@ _BEAT_S: Final = 0.5
 #: the server up.
 FETCH_MOST: Final = 100
 
-#: Milliseconds for which a knock on the own marker list is kept.
-KNOCK_TTL_MS: Final = 10_000
-
 
 class Tokens:
     """Numbers of one worker, for fetches and for jobs taken along; never used twice."""

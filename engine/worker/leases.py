@@ -181,6 +181,11 @@ class Leases:
             self._is_waiting = False
             return self.room()
 
+    def reconsider_room(self) -> None:
+        """Wake whoever waits for room: the queues are others now, and with them what there is room for."""
+        with self._changed:
+            self._changed.notify_all()
+
     def may_block(self, room: Room) -> bool:
         """Whether the fetcher may block for work that this room is for, as far as it is known now.
 

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import logging
-import os
-import platform
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from dramatiq import Worker
 
 from engine.clock import ServerClock, monotonic_ms, new_worker_id
-from engine.errors import StoreError
+from engine.compile.link import Handler
+from engine.compile.plan import Plan
 from engine.execution.attempt import Attempt
 from engine.execution.context import Services
 from engine.execution.settlement import Environment, Settlement
 from engine.registry.pins import Pins
 from engine.registry.plans import Registry
-from engine.store import queue
-from engine.store.connection import COMMAND_TIMEOUT_S, Call, Store
+from engine.store.connection import COMMAND_TIMEOUT_S, Store
 from engine.store.index import RunIndex
-from engine.store.queue import LeasedJob, Served
+from engine.store.queue import LeasedJob
 
 from .actors import StepActors
 from .async_steps import AsyncSteps
 from .broker import STEPS_QUEUE, FlowBroker
 from .committer import Committer
-from .fetcher import KNOCK_TTL_MS, Fetcher, Tokens
+from .fetcher import Fetcher, Tokens
 from .leases import Leases
 from .limits import Limits
+from .presence import Presence
 from .reading import Reader
 from .served import ServedQueues
 from .side_threads import SideThreads
@@ -60,23 +59,35 @@ class WorkerProcess:
     """
 
     def __init__(
-        self, store: Store, *, registry: Registry, pins: Pins, limits: Limits, died: Callable[[Death], None]
+        self,
+        store: Store,
+        *,
+        registry: Registry,
+        pins: Pins,
+        limits: Limits,
+        died: Callable[[Death], None],
+        serves_every_flow: bool = False,
     ) -> None:
         """Put the parts together; nothing is begun.
 
         Args:
             store: Where the work is.
-            registry: The flows to serve; read once, here.
+            registry: The flows to serve, as long as no others are swapped in.
             pins: Finds the plans of runs.
             limits: What it is told.
             died: Called once, from another thread, when a vital thread is dead or stuck.
+            serves_every_flow: Whether running runs of all flows are served, also of those that are not in
+                the registry and never were.
         """
         self.worker_id = new_worker_id()
         self.failure: Death | None = None
         self._store = store
         self._limits = limits
         self._died = died
-        self._served = ServedQueues(registry, pins, RunIndex(store))
+        self._registry = registry
+        self._pins = pins
+        self._served = ServedQueues(registry, pins, RunIndex(store), serves_every_flow=serves_every_flow)
+        self._presence = Presence(store, self.worker_id, limits=limits, served=self._served)
         self._is_taking = True
         self._stop_lock = threading.Lock()
         self._is_started = False
@@ -169,7 +180,7 @@ class WorkerProcess:
             worker_id=self.worker_id,
             keys=self._store.keys,
             served=self._served,
-            register=self._heartbeat,
+            register=self._presence.heartbeat,
             tokens=self._tokens,
             leases=self._leases,
             clock=self._clock,
@@ -184,7 +195,7 @@ class WorkerProcess:
             self._store.channel(timeout_s=self._timeout_s),
             tokens=self._tokens,
             leases=self._leases,
-            heartbeat=self._heartbeat,
+            heartbeat=self._presence.heartbeat,
             release=self._actors.release,
             abandon=self._actors.abandon,
             exhausted=self._exhausted,
@@ -201,8 +212,7 @@ class WorkerProcess:
             StoreError: The store cannot be reached.
         """
         self._served.start()
-        register = self._heartbeat()
-        self._store.call(register[0], *register[1])
+        self._presence.tell()
         self._committer.start()
         self._loop.start()
         for worker in self._workers:
@@ -211,16 +221,30 @@ class WorkerProcess:
         self._keeper.start()
         self._is_started = True
 
+    def swap(self, plans: Iterable[Plan], handlers: Mapping[str, Handler]) -> None:
+        """Put these plans, and no others, in force at once, with functions given by import path.
+
+        What runs goes on; whatever begins from here on runs the new code, also of runs that are pinned
+        to another version. A store that is away keeps nothing of this from happening: it is told later.
+
+        The fetcher may sleep on the markers of the queues before, or have read them and be about to: the
+        marker of its own, left when the store knows the new queues, waits for it. And a heartbeat that
+        was made before may come to the store after this one, over another connection: the store goes
+        by the number of the list in it.
+        """
+        self._registry.swap(plans, handlers)
+        self._pins.forget_handlers()
+        self._served.refresh()
+        self._leases.reconsider_room()
+        if self._is_started and self._is_taking:
+            self._presence.tell_anew()
+
     def stop_taking(self) -> None:
         """Take no more jobs; what is being done goes on. Answers at once, may be called again."""
         if self._is_taking:
             self._is_taking = False
             self._fetcher.stopping.set()
-            knock = queue.knock(self.worker_id, ttl_ms=KNOCK_TTL_MS)
-            try:
-                self._store.call(knock[0], *knock[1])
-            except StoreError as error:
-                logger.warning("the fetcher leaves when its wait is over: %s", error)
+            self._presence.wake()
 
     def stop(self, grace_ms: int) -> None:
         """Come to an end in order: nothing that was done is lost, nothing that was not begun is kept.
@@ -247,33 +271,18 @@ class WorkerProcess:
             self._committer.join(max(_DRAIN_S, grace_ms / 1000))
             self._keeper.stopping.set()
             self._keeper.join(self._timeout_s)
-            self._say_goodbye()
+            self._name_what_is_left()
+            self._presence.leave()
             self._is_over.set()
 
-    def _say_goodbye(self) -> None:
+    def _name_what_is_left(self) -> None:
         left = self._leases.held()
         if left:
             names = ", ".join(sorted(attempt.job.id for attempt in left)[:5])
             logger.warning("left unfinished, to be run again when the lease is over: %s", names)
-        leave = queue.heartbeat(self.worker_id, ttl_ms=0, served=Served((), ()), fields={})
-        try:
-            self._store.call(leave[0], *leave[1])
-        except StoreError:
-            logger.warning("the store does not answer; this worker's entry there ends by itself")
-
-    def _heartbeat(self) -> Call:
-        fields: dict[str, str | int] = {
-            "host": platform.node() or "?",
-            "pid": os.getpid(),
-            "release": self._limits.release,
-            "threads": self._limits.threads,
-        }
-        return queue.heartbeat(
-            self.worker_id, ttl_ms=self._limits.lease_ms, served=self._served.now, fields=fields
-        )
 
     def _knock(self) -> None:
-        self._committer.pass_on(queue.knock(self.worker_id, ttl_ms=KNOCK_TTL_MS))
+        self._committer.pass_on(self._presence.knock())
 
     def _settle(self, attempt: Attempt, settlement: Settlement) -> None:
         self._actors.settle(attempt, settlement)

@@ -41,7 +41,7 @@ WRAPPERS: dict[str, Callable[..., Any]] = {
 MEANING: dict[str, dict[str, list[str]]] = {
     "renew": {"jobs": []},
     "fetch": {"room": ["threads", "loop", "free"]},
-    "heartbeat": {"served": ["threads", "loop"], "fields": []},
+    "heartbeat": {"served": ["number", "threads", "loop"], "fields": []},
     # Lists follow what is numbered, and the routing is made of such lists.
     "commit": {"routing": []},
     # How long emissions wait, and how many of them a call lays out, the ledger says itself.

@@ -13,9 +13,9 @@ from tests.support.store import hash_at, members, server_ms
 
 @pytest.fixture
 def beat(store):
-    def send(worker, *, ttl_ms=10_000, queues=("q",), loop=(), **fields):
+    def send(worker, *, ttl_ms=10_000, queues=("q",), loop=(), number=0, **fields):
         about: dict[str, str | int] = {"host": "h", "pid": 7, "release": "0.1", "threads": 3}
-        served = Served(tuple(queues), tuple(loop))
+        served = Served(tuple(queues), tuple(loop), number)
         name, args = queue.heartbeat(worker, ttl_ms=ttl_ms, served=served, fields={**about, **fields})
         return store.call(name, *args)
 
@@ -53,6 +53,25 @@ def test_a_queue_may_go_from_the_threads_to_the_event_loop_and_back(store, beat)
     beat("w", queues=["q1", "q2"])
     assert members(store, "worker:w:queues:threads") == ["q1", "q2"]
     assert members(store, "worker:w:queues:loop") == []
+
+
+def test_a_list_of_queues_that_comes_late_is_passed_over(store, beat):
+    """The keeper made it before a swap, and it is older than the one that the swap has sent."""
+    beat("w", queues=["q1"], loop=["q2"], number=2)
+    beat("w", queues=["old"], loop=["older"], number=1, threads=9)
+    [worker] = Workers(store).list()
+    assert (sorted(worker.queues), worker.threads) == (["q1", "q2"], 9)
+    assert members(store, "queues") == ["q1", "q2"]
+
+    beat("w", queues=["q3"], number=3)
+    assert (members(store, "worker:w:queues:threads"), members(store, "worker:w:queues:loop")) == (["q3"], [])
+
+
+def test_a_worker_that_was_forgotten_may_begin_its_lists_with_any_number(store, beat):
+    beat("w", queues=["q1"], number=2)
+    beat("w", ttl_ms=0, queues=())
+    beat("w", queues=["q2"], number=1)
+    assert members(store, "worker:w:queues:threads") == ["q2"]
 
 
 def test_it_keeps_the_number_of_the_last_fetch(store, beat):

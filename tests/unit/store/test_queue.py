@@ -31,10 +31,10 @@ def test_calls_are_a_name_and_arguments():
     assert queue.renew([job, job], lease_ms=5) == ("renew", (5, *(["r-1", "a.b#12", "q", "w.7"] * 2)))
     assert queue.sweep(lease_ms=5, limit=6, max_losses=7, token="w.8") == ("sweep", (5, 6, 7, "w.8"))
     assert queue.promote(limit=6) == ("promote", (6,))
-    served = Served(threads=("a", "b"), loop=("c",))
+    served = Served(threads=("a", "b"), loop=("c",), number=4)
     assert queue.heartbeat("w", ttl_ms=5, served=served, fields={"pid": 1, "host": "h"}) == (
         "heartbeat",
-        ("w", 5, 2, 1, "a", "b", "c", "pid", 1, "host", "h"),
+        ("w", 5, 4, 2, 1, "a", "b", "c", "pid", 1, "host", "h"),
     )
 
 
