@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 #: Command → its one-line help. The module that holds it has the same name. The help
 #: stands here too because importing every command for `--help` would take too long.
 COMMANDS: Final = {
+    "init": "Make a project: a flow, its handlers and a test.",
     "run": "Start a run and show it live.",
     "validate": "Check flow files and point at their mistakes.",
     "graph": "Draw a flow's steps and the events between them.",

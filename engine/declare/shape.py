@@ -21,11 +21,15 @@ if TYPE_CHECKING:
     from jsonschema import ValidationError
 
 
+def schema_text() -> str:
+    """The JSON Schema of a flow file as it is written, for editors."""
+    return Path(__file__).with_name("flow.schema.json").read_text(encoding="utf-8")
+
+
 @cache
 def flow_schema() -> dict[str, Any]:
     """The JSON Schema of a flow file, the same that editors use."""
-    text = Path(__file__).with_name("flow.schema.json").read_text(encoding="utf-8")
-    schema: dict[str, Any] = json.loads(text)
+    schema: dict[str, Any] = json.loads(schema_text())
     return schema
 
 
