@@ -7,7 +7,12 @@ One command a module, imported when it is asked for; how things are printed stan
 from __future__ import annotations
 
 import sys
-from typing import Final, NoReturn
+
+# Type checkers take it for true; `typing`, which has the name, takes longer to import than all before `main`.
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Final, NoReturn
 
 __all__ = ["main"]
 

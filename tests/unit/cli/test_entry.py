@@ -76,7 +76,7 @@ def test_help_lists_every_command(capsys, arguments):
     assert all(name in out for name in COMMANDS)
 
 
-@pytest.mark.parametrize("module", ["engine.cli.entry", "click", "engine.cli.streams"])
+@pytest.mark.parametrize("module", ["typing", "engine.cli.entry", "click", "engine.errors"])
 def test_ctrl_c_while_the_command_line_is_imported_leaves_without_a_traceback(module):
     script = (
         "import signal, sys\n"
