@@ -77,6 +77,10 @@ class Keys:
         """An immutable plan, or without a version the name of the one in force."""
         return f"{self.prefix}:plan:{flow}" if version is None else f"{self.prefix}:plan:{flow}:{version}"
 
+    def versions(self, flow: str) -> str:
+        """Sorted set of the versions of a flow by when they came into force, the one in force last."""
+        return f"{self.prefix}:versions:{flow}"
+
     def worker(self, worker_id: str) -> str:
         """Hash of a worker."""
         return f"{self.prefix}:worker:{worker_id}"

@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from engine.events.types import Event
+from engine.store.plans import Plans
 from engine.store.queue import LeasedJob
 from tests.properties.world import MANY_DEAD, World
 from tests.support.books import audit
 from tests.support.model import Entry, ModelRun, closure
+from tests.support.store import members
 
 
 def check(world: World) -> None:
@@ -21,6 +23,7 @@ def check(world: World) -> None:
     check_jobs(world)
     check_fan_outs(world)
     check_queues(world)
+    check_versions(world)
 
 
 def check_run(world: World, run_id: str, model: ModelRun) -> None:
@@ -156,3 +159,10 @@ def _check_bands(world: World, given: list[str], bands: Mapping[str, int], *, ro
     assert order == sorted(order), f"{given} of {bands}"
     first = {name for name, band in bands.items() if band == min(bands.values())}
     assert not room or len(first.intersection(given)) >= min(room, len(first)), f"{given} of {bands}"
+
+
+def check_versions(world: World) -> None:
+    """The version in force is the one that came into force last."""
+    pointer = Plans(world.store).pointer(world.plan.flow, world.plan.version)
+    assert (pointer.in_force, pointer.is_known) == (world.plan.version, True)
+    assert members(world.store, f"versions:{world.plan.flow}")[-1] == world.plan.version

@@ -284,11 +284,11 @@ class Machine(RuleBasedStateMachine):
         self.world.late_copy(pick(self.world.store.sent, number))
 
     @aside
-    @rule(limit=st.sampled_from([None, 1, 3]))
-    def redeploy(self, limit: int | None) -> None:
-        """The flow gets other limits."""
+    @rule(limit=st.sampled_from([None, 1, 3]), is_on_purpose=st.booleans())
+    def redeploy(self, limit: int | None, *, is_on_purpose: bool) -> None:
+        """The flow gets other limits, or a worker comes whose flow has others."""
         self.was_aside = True
-        self.world.redeploy(limit)
+        self.world.redeploy(limit, is_on_purpose=is_on_purpose)
 
     # What must be true.
 

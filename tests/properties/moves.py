@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
-from engine.control.deploy import deploy
+from engine.control.deploy import Deployed, deploy
 from engine.events.codec import decode_json
 from engine.events.record import Change
 from engine.store import ledger, queue
 from engine.store.connection import Call
+from engine.store.plans import Mode
 from engine.store.queue import Room, leased_job
 from tests.properties.checks import check_choice, wait_lists
 from tests.properties.world import Held, World
@@ -59,7 +60,7 @@ class Moves(World):
         answer = self.send(fetch_call(worker, room), again=again)
         assert answer.word == "OK"
         jobs = [leased_job(fields, token) for fields in answer.rest[1:]]
-        threads, loop = map(frozenset, worker.served)
+        threads, loop = frozenset(worker.served.threads), frozenset(worker.served.loop)
         by_threads = [job for job in jobs if job.queue in threads]
         by_loop = [job for job in jobs if job.queue in loop]
         assert jobs == by_threads + by_loop
@@ -387,19 +388,22 @@ class Moves(World):
         mine = {f"{run_id}/{due.step_id}" for run_id, _, due in self.leased() if due.token == token}
         return [job_id for job_id, given in self.given if given == token and job_id in mine]
 
-    def redeploy(self, limit: int | None) -> None:
-        """Put another version of the flow in force, with other limits, unless it was in force before."""
+    def redeploy(self, limit: int | None, *, is_on_purpose: bool = False) -> None:
+        """Put a version with other limits in force, on purpose also one that was in force before."""
         plan = with_limits(self.plan, limit)
-        outcome = deploy(self.store, plan, source="", mode="serve").outcome
+        mode: Mode = "deploy" if is_on_purpose else "serve"
+        deployed = deploy(self.store, plan, source="", mode=mode)
+        is_known = plan.version in self.versions
         if plan.version == self.plan.version:
-            assert outcome == "current"
-        elif plan.version in self.versions:
-            assert outcome == "old"
+            assert deployed.outcome == "current"
+        elif is_known and not is_on_purpose:
+            assert deployed == Deployed("old", self.plan.version)
         else:
-            assert outcome == "new"
+            assert deployed == Deployed("back" if is_known else "new", None, self.plan.version)
             self.plan = plan
             self.versions.add(plan.version)
             self.limits = dict(plan.queues)
+            self.counts["versions back in force"] += is_known
 
     def leave(self) -> None:
         """All runs are over: what they have left in queues goes, and nothing of it stays."""
