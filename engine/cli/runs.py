@@ -16,7 +16,7 @@ from engine.store.index import RunIndex, RunPage, RunSummary
 from .completion import flow_names, run_ids
 from .found import find_run
 from .known import known_flow
-from .lines import error_text
+from .lines import error_text, short_run_id
 from .moment import moment
 from .names import with_fitted_names
 from .output import (
@@ -38,8 +38,12 @@ _HEADERS: Final = ("RUN", "FLOW", "STATUS", "STARTED", "TOOK")
 #: Columns beside the others that are room enough for why a run failed.
 _REASON_CHARS: Final = 30
 
-#: Columns that the name of a flow keeps on any terminal.
+#: Columns that the name of a flow keeps where all else is told whole, and on any terminal.
 _FLOW_CHARS: Final = 12
+_FLOW_CHARS_AT_LEAST: Final = 8
+
+#: Characters of a date before its month.
+_YEAR_CHARS: Final = len("2026-")
 
 _MOST: Final = 1_000
 
@@ -125,9 +129,11 @@ def next_page(page: RunPage, project: Project, words: str) -> str:
 def lines(runs: Sequence[RunSummary], *, now_ms: int, width: int) -> list[str]:
     """Runs as a table; why one failed is a line of its own where there is no room for it beside."""
     rows = [_row(one, now_ms=now_ms) for one in runs]
-    rows = with_fitted_names(_HEADERS.index("FLOW"), _HEADERS, rows, width=width, least=_FLOW_CHARS)
+    rows, taken = _with_fitted_flows(rows, width=width, least=_FLOW_CHARS)
+    if taken > width:
+        rows = [_row(one, now_ms=now_ms, is_short=True) for one in runs]
+        rows, taken = _with_fitted_flows(rows, width=width, least=_FLOW_CHARS_AT_LEAST)
     reasons = [_reason(one) for one in runs]
-    taken = max(width_of(line) for line in table(_HEADERS, rows))
     if taken + _REASON_CHARS <= width or not any(reasons):
         whole = [(*row, why) for row, why in zip(rows, reasons, strict=True)]
         return table((*_HEADERS, ""), whole, width=width)
@@ -136,13 +142,23 @@ def lines(runs: Sequence[RunSummary], *, now_ms: int, width: int) -> list[str]:
     return [told, *(part for line, why in zip(alone, below, strict=True) for part in (line, *why))]
 
 
-def _row(summary: RunSummary, *, now_ms: int) -> tuple[str, ...]:
+def _with_fitted_flows(
+    rows: Sequence[tuple[str, ...]], *, width: int, least: int
+) -> tuple[list[tuple[str, ...]], int]:
+    """The rows with names of flows that fit the terminal, and the columns that they take."""
+    fitted = with_fitted_names(_HEADERS.index("FLOW"), _HEADERS, rows, width=width, least=least)
+    return fitted, max(width_of(line) for line in table(_HEADERS, fitted))
+
+
+def _row(summary: RunSummary, *, now_ms: int, is_short: bool = False) -> tuple[str, ...]:
+    """A run's cells; short ones leave out of the id what no command needs, and the year."""
+    started = format_date(summary.started_at_ms)
     took_ms = (summary.ended_at_ms or now_ms) - summary.started_at_ms
     return (
-        summary.run_id,
+        short_run_id(summary.run_id) if is_short else summary.run_id,
         summary.flow,
         summary.status,
-        format_date(summary.started_at_ms),
+        started[_YEAR_CHARS:] if is_short else started,
         format_duration(took_ms),
     )
 
