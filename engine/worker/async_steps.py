@@ -45,7 +45,7 @@ class AsyncSteps(VitalThread):
         settle: Callable[[Attempt, Settlement], None],
         give_back: Callable[[Attempt], None],
     ) -> None:
-        """Prepare.
+        """Make the loop; nothing runs on it before the thread is started.
 
         Args:
             env: The process that executes.

@@ -68,7 +68,7 @@ class FlowBroker(Broker):
     """The broker of one room of a worker process."""
 
     def __init__(self, steps: Steps, *, middleware: list[Middleware]) -> None:
-        """Prepare.
+        """Begin with no queue declared and nothing delivered.
 
         Args:
             steps: Who runs steps.

@@ -70,7 +70,7 @@ class Committer(VitalThread):
         settled: Callable[[Attempt, LeasedJob | None, float], None],
         fallback: Callable[[Attempt, str], Settlement],
     ) -> None:
-        """Prepare.
+        """Make the thread; what is submitted before it is started waits for it.
 
         Args:
             channel: A connection of its own.

@@ -80,7 +80,7 @@ class Fetcher(VitalThread):
         lease_ms: int,
         block_s: float,
     ) -> None:
-        """Prepare.
+        """Make the thread; nothing is asked for before it is started.
 
         Args:
             channel: A connection of its own, which repeats nothing.

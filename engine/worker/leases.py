@@ -36,7 +36,7 @@ class Leases:
     def __init__(
         self, *, threads: int, async_steps: int, lease_ms: int, served: ServedQueues, grew: Callable[[], None]
     ) -> None:
-        """Prepare.
+        """Begin with nothing held, and room for as much as the process can do.
 
         Args:
             threads: Threads of the process.

@@ -24,7 +24,7 @@ class Reader:
     """Reads for handlers, and tries again for as long as the worker goes on."""
 
     def __init__(self, store: Store, *, gather_bytes: int, is_over: threading.Event) -> None:
-        """Prepare.
+        """Make ways into the store; nothing is read before a handler asks.
 
         Args:
             store: Where from.

@@ -53,7 +53,7 @@ class Keeper(VitalThread):
         lease_ms: int,
         max_deliveries: int,
     ) -> None:
-        """Prepare.
+        """Make the thread; nothing is renewed, swept or promoted before it is started.
 
         Args:
             channel: A connection of its own.

@@ -33,7 +33,7 @@ class Unfolding:
     def __init__(
         self, *, make_call: Callable[[str, str, str, int], Call | None], send: Callable[[Call], Any]
     ) -> None:
-        """Prepare.
+        """Begin with no fan-out seen: each is given its time from when it is first seen.
 
         Args:
             make_call: `(job, flow, version, cursor)` → the call that lays out the next part, or None.
