@@ -57,7 +57,7 @@ def find_flow(root: Path, flows_dir: str, name: str) -> list[Path]:
 
     Reads no more than it must: of most files only the line with the flow's name.
     """
-    return [path for path in _flow_files_in(root / flows_dir) if _name_in(path) == name]
+    return [path for path in flow_files_in(root / flows_dir) if _name_in(path) == name]
 
 
 def discover(paths: Sequence[Path]) -> tuple[tuple[FlowFile, ...], tuple[Diagnostic, ...]]:
@@ -71,7 +71,7 @@ def discover(paths: Sequence[Path]) -> tuple[tuple[FlowFile, ...], tuple[Diagnos
     diagnostics: list[Diagnostic] = []
     for path in paths:
         # os.path's: pathlib's raises for a name that is too long, which reading it will tell.
-        found = list(_flow_files_in(path)) if os.path.isdir(path) else [path]
+        found = list(flow_files_in(path)) if os.path.isdir(path) else [path]
         if not found:
             diagnostics.append(_empty_folder(path))
         for file in found:
@@ -93,7 +93,8 @@ def display_name(path: Path) -> str:
     return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(absolute)
 
 
-def _flow_files_in(folder: Path) -> Iterator[Path]:
+def flow_files_in(folder: Path) -> Iterator[Path]:
+    """The flow files in a folder and below it, in order; not in hidden folders."""
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
