@@ -105,6 +105,7 @@ class Workshop:
         self.log = EventLog(store)
         self.deaths: list[Death] = []
         self._workers: list[WorkerProcess] = []
+        self._code: dict[WorkerProcess, dict[str, Handler]] = {}
 
     def build(
         self,
@@ -116,24 +117,21 @@ class Workshop:
         fan_out: int = 20_000,
         gather_bytes: int = 1 << 26,
         max_deliveries: int = 5,
+        serves_every_flow: bool = False,
     ) -> WorkerProcess:
         """A worker that is not started; `store` is its own way to the server."""
-        handlers = {
-            linked.plan.steps[name].handler: handler
-            for linked in flows
-            for name, handler in linked.handlers.items()
-        }
+        code = _code_of(flows)
 
         def link(path: str) -> Handler:
-            if path not in handlers:
+            if path not in code:
                 raise HandlerError(f"handler `{path}` is not here")
-            return handlers[path]
+            return code[path]
 
         own = store or self.store
         registry = Registry()
         for linked in flows:
             deploy(self.store, linked.plan, source="", mode="serve")
-        registry.swap([linked.plan for linked in flows], handlers)
+        registry.swap([linked.plan for linked in flows], code)
         worker = WorkerProcess(
             own,
             registry=registry,
@@ -149,8 +147,10 @@ class Workshop:
                 release="test",
             ),
             died=self.deaths.append,
+            serves_every_flow=serves_every_flow,
         )
         self._workers.append(worker)
+        self._code[worker] = code
         return worker
 
     def work(self, *flows: LinkedPlan, **told: Any) -> WorkerProcess:
@@ -158,6 +158,12 @@ class Workshop:
         worker = self.build(*flows, **told)
         worker.start()
         return worker
+
+    def swap(self, worker: WorkerProcess, *flows: LinkedPlan) -> None:
+        """Put these flows, and no others, in force in a worker; other functions stay loaded."""
+        code = self._code[worker]
+        code |= _code_of(flows)
+        worker.swap([linked.plan for linked in flows], code)
 
     def start(self, linked: LinkedPlan, data: Any = None, **options: Any) -> str:
         """Start a run; the flow is put into the store first."""
@@ -250,6 +256,15 @@ class Workshop:
         """End every worker that still works."""
         for worker in self._workers:
             worker.stop(2000)
+
+
+def _code_of(flows: Iterable[LinkedPlan]) -> dict[str, Handler]:
+    """The functions of flows by import path."""
+    return {
+        linked.plan.steps[name].handler: handler
+        for linked in flows
+        for name, handler in linked.handlers.items()
+    }
 
 
 def _server_ms(client: Any) -> int:

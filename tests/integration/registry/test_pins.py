@@ -6,7 +6,7 @@ import pytest
 
 from engine.errors import HandlerError, VersionNotFound
 from engine.registry.pins import Pins
-from engine.registry.plans import Registry
+from engine.registry.plans import LinkedPlan, Registry
 from engine.store.plans import Plans
 from tests.support.store import CHAIN, deployed, plan_from
 
@@ -92,3 +92,36 @@ def test_a_pinned_plan_knows_which_handlers_are_to_be_awaited(store, pins):
     pins.get("f", pinned.version, "a")
     found = pins.get("f", pinned.version, "b")
     assert (found.is_async("a"), found.is_async("b")) == (False, True)
+
+
+def test_what_was_linked_before_a_swap_is_linked_anew_after_it(store, pins, linked):
+    pinned = deployed(store, CHAIN)
+    pins.get("f", pinned.version, "a")
+    pins.get("f", pinned.version, "b")
+    pins.forget_handlers()
+    with store.talking() as client:
+        client.delete(store.keys.plan("f", pinned.version))
+
+    # The plan itself is not read again.
+    assert pins.get("f", pinned.version, "b").handlers == {"b": handle}
+    assert linked == ["handlers:a", "handlers:b", "handlers:b"]
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_function_that_was_looked_up_before_a_swap_and_comes_after_it_is_not_kept(store, registry, times):
+    """A swap comes while a module of the user's is imported, which may take long."""
+    pinned = deployed(store, CHAIN)
+    code = ["old"] * times + ["new"]
+    found = []
+
+    def link(path):
+        found.append(code[0])
+        if len(code) > 1:
+            del code[0]
+            pins.forget_handlers()
+        return found[-1]
+
+    pins = Pins(registry, Plans(store), link)
+    assert pins.get("f", pinned.version, "a").handlers == {"a": "new"}
+    assert pins.get("f", pinned.version, "a") == LinkedPlan(pinned, {"a": "new"})
+    assert found == ["old"] * times + ["new"]

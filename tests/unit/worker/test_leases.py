@@ -31,15 +31,17 @@ class Desk(Leases):
 
     Attributes:
         knocks: How often it told that there is room of another kind.
+        serving: The queues.
     """
 
     def __init__(self, *, loop: str = "l") -> None:
         self.knocks = 0
+        self.serving = Serving(loop=loop)
         super().__init__(
             threads=4,
             async_steps=2,
             lease_ms=LEASE_MS,
-            served=Serving(loop=loop),  # type: ignore[arg-type]
+            served=self.serving,  # type: ignore[arg-type]
             grew=self._knock,
         )
 
@@ -251,6 +253,20 @@ def test_a_job_that_came_along_for_the_other_room_leaves_room_where_it_came_from
         waiter.join(5)
         assert not waiter.is_alive()
         assert got[0].threads > 0
+
+
+def test_who_waits_for_room_looks_again_when_the_queues_are_others(leases):
+    """All threads are busy, and a swap has brought the first queue of the loop."""
+    leases.take(jobs(5), since_ms=0)
+    got: list[Room] = []
+    waiter = threading.Thread(target=lambda: got.append(leases.wait_for_room(20)))
+    waiter.start()
+    wait_until(lambda: leases._is_waiting)
+    leases.serving.now = leases.serving.now._replace(loop=("l",))
+    leases.reconsider_room()
+    waiter.join(5)
+    assert not waiter.is_alive()
+    assert got == [Room(threads=0, loop=2, free=0)]
 
 
 def test_a_settlement_asks_for_no_job_while_the_loop_is_more_than_full():
