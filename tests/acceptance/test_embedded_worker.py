@@ -77,3 +77,15 @@ def test_a_worker_killed_with_its_server_leaves_a_run_that_the_next_one_complete
         ("b_mill#1", 2, 1),
         ("c_pack#1", 1, 0),
     ]
+
+
+def test_a_worker_of_the_whole_project_ends_the_run_of_a_flow_whose_file_is_gone(mill):
+    first = mill.worker()
+    run_id = mill.run("run", "mill", "--detach", "-i", 'b_mill={"gate":"never"}').stdout.strip()
+    mill.wait_for(run_id, "b_mill")
+    first.kill()
+    first.wait()
+    (mill.root / "flows" / "mill.yaml").rename(mill.root / "mill.yaml")
+    mill.write("flows/other.yaml", "flow: other\nsteps: {only: {role: entry, handler: handlers.mill:pack}}\n")
+    mill.worker()
+    wait_until(lambda: mill.json("show", run_id)["status"] == "completed", timeout_s=LIMIT_S)
