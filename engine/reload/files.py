@@ -29,7 +29,7 @@ _MOST_FOLDERS: Final = 2_000
 _FOREIGN: Final = frozenset({"__pycache__", "node_modules", "site-packages"})
 
 
-class _Status(NamedTuple):
+class Status(NamedTuple):
     """What tells that a file may have changed."""
 
     device: int
@@ -50,13 +50,12 @@ class Files:
         """
         self._root = root
         self._flows = flows
-        self._known: dict[str, tuple[_Status, bytes]] = {}
+        self._known: dict[str, tuple[Status, bytes]] = {}
 
     def digest(self, path: str) -> bytes | None:
         """The digest of what a file says now; None where it cannot be read."""
         try:
-            found = os.stat(path)
-            status = _Status(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+            status = _status(os.stat(path))
             known = self._known.get(path)
             if known is not None and known[0] == status and now_ms() - status.changed_ns / 1e6 > _YOUNG_MS:
                 return known[1]
@@ -71,14 +70,14 @@ class Files:
         """The digest of each flow file, by its path."""
         return {str(path): self.digest(str(path)) for path in flow_files_in(self._flows)}
 
-    def modules(self) -> frozenset[tuple[str, int]]:
-        """Every file that may be a module of the project's, with the time of its last change."""
+    def modules(self) -> frozenset[tuple[str, Status]]:
+        """Every file that may be a module of the project's, with its status."""
         found = set()
         for folder in self.folders():
             with suppress(OSError), os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.name.endswith(".py"):
-                        found.add((entry.path, entry.stat().st_mtime_ns))
+                        found.add((entry.path, _status(entry.stat())))
         return frozenset(found)
 
     def settings(self) -> bytes | None:
@@ -98,6 +97,10 @@ class Files:
             if path.is_symlink():
                 folders.add(os.path.dirname(os.path.realpath(path)))
         return frozenset(folder for folder in folders if os.path.isdir(folder))
+
+
+def _status(found: os.stat_result) -> Status:
+    return Status(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def _walk(waiting: list[str], seen: set[str]) -> Iterator[str]:

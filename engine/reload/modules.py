@@ -128,11 +128,13 @@ class Modules:
         """
         with self._lock:
             try:
-                return link(path)
+                handler = link(path)
             except HandlerError:
                 if path not in self._kept:
                     raise
                 return self._kept[path]
+            self.keep({path: handler})
+            return handler
 
     def notes(self) -> list[Loaded]:
         """What was run of the modules that are there."""
@@ -177,7 +179,7 @@ class Modules:
                 self._failed = {}
 
     def keep(self, handlers: Mapping[str, Handler]) -> None:
-        """Keep functions by import path, in case later code lacks them."""
+        """Keep functions by import path, in case later code lacks them; the last 1,000 of them."""
         for path, handler in handlers.items():
             self._kept[path] = handler
             self._kept.move_to_end(path)

@@ -21,11 +21,16 @@ _LONGEST_BURST_MS: Final = 200
 #: Milliseconds after which silence is told, too.
 _TICK_MS: Final = 50
 
+#: Milliseconds between two looks where nothing can be watched.
+_BLIND_MS: Final = 200
+
 #: Ends of names of files that say what a flow does.
 _SUFFIXES: Final = (".py", ".yaml", ".yml", ".toml", ".json")
 
 
-def changes(folders: Callable[[], frozenset[str]], *, is_over: Callable[[], bool]) -> Iterator[bool]:
+def changes(
+    folders: Callable[[], frozenset[str]], *, is_over: Callable[[], bool], blind: Callable[[str], None]
+) -> Iterator[bool]:
     """Whether something may have changed since the last time: after each burst of changes, and every 50 ms.
 
     The first answer, and the first after other folders are watched, is always that something may have.
@@ -33,20 +38,24 @@ def changes(folders: Callable[[], frozenset[str]], *, is_over: Callable[[], bool
     Args:
         folders: Answers the folders to watch, not those below them; asked again after each burst.
         is_over: Whether nobody listens any more; looked at every 50 ms.
-
-    Raises:
-        OSError: The system has no room for so many watches.
+        blind: Told why, if the system does not let these folders be watched: from then on something
+            may always have changed.
     """
     while not is_over():
         watched = folders()
         try:
-            for burst in _bursts(watched):
-                yield burst
-                if is_over() or (burst and folders() != watched):
+            for is_hint in _bursts(watched):
+                yield is_hint
+                if is_over() or (is_hint and folders() != watched):
                     break
         except FileNotFoundError:
             # A folder went away between the look and the watch.
             time.sleep(_QUIET_MS / 1000)
+        except (OSError, RuntimeError) as error:
+            blind(str(error))
+            while not is_over():
+                time.sleep(_BLIND_MS / 1000)
+                yield True
 
 
 def _bursts(folders: frozenset[str]) -> Iterator[bool]:
@@ -58,6 +67,7 @@ def _bursts(folders: frozenset[str]) -> Iterator[bool]:
         rust_timeout=_TICK_MS,
         yield_on_timeout=True,
         recursive=False,
+        ignore_permission_denied=True,
     )
     for number, found in enumerate(watching):
         # Not filtered by watchfiles, which tells no ticks while a program writes what does not matter.

@@ -47,12 +47,14 @@ class Code:
 
 @pytest.fixture
 def code(tmp_path: Path) -> Iterator[Code]:
-    before, path = dict(sys.modules), list(sys.path)
+    path = list(sys.path)
     code = Code(tmp_path)
     put_project_first(tmp_path)
     with code.modules.watched():
         yield code
-    for name in sys.modules.keys() - before.keys():
-        del sys.modules[name]
+    for name, module in list(sys.modules.items()):
+        places = [getattr(module, "__file__", None), *(getattr(module, "__path__", None) or ())]
+        if any(str(place).startswith(str(tmp_path)) for place in places):
+            del sys.modules[name]
     sys.path[:] = path
     importlib.invalidate_caches()

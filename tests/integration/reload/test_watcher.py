@@ -19,13 +19,14 @@ class Listener:
     def __init__(self, files: Files) -> None:
         self.hints = 0
         self.ticks = 0
+        self.reasons: list[str] = []
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._listen, args=(files,))
         self._thread.start()
         wait_until(lambda: self.hints)
 
     def _listen(self, files: Files) -> None:
-        for is_hint in changes(files.folders, is_over=self._is_over.is_set):
+        for is_hint in changes(files.folders, is_over=self._is_over.is_set, blind=self.reasons.append):
             self.hints += is_hint
             self.ticks += not is_hint
 
@@ -135,3 +136,17 @@ def test_it_ends_while_a_program_writes_what_does_not_matter(project: Path) -> N
     writer.join()
 
     assert not closer.is_alive()
+
+
+def test_where_folders_cannot_be_watched_it_says_so_once_and_hints_from_time_to_time(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_folders: str, **_options: object) -> Iterator[set[object]]:
+        raise OSError("no watches are left")
+
+    monkeypatch.setattr("watchfiles.watch", refuse)
+    listener = Listener(Files(project, project / "flows"))
+    wait_until(lambda: listener.hints > 2)
+    listener.close()
+
+    assert listener.reasons == ["no watches are left"]

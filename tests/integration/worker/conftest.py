@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.proxy import Proxy
 from tests.support.worker import Workshop
 
 
@@ -16,13 +15,6 @@ def workshop(store) -> Iterator[Workshop]:
     yield workshop
     workshop.close()
     assert workshop.deaths == []
-
-
-@pytest.fixture
-def proxy(server, store) -> Iterator[Proxy]:
-    """A way to the server on which replies get lost."""
-    with Proxy(server.socket_path, store) as proxy:
-        yield proxy
 
 
 @pytest.fixture
