@@ -57,6 +57,11 @@ def new_worker_id() -> str:
     return new_run_id()
 
 
+def new_token() -> str:
+    """A new token for one call, by which a second copy of it is known."""
+    return new_run_id()
+
+
 class ServerClock:
     """Another machine's wall clock, estimated from its answers and this machine's monotonic clock.
 

@@ -43,7 +43,8 @@ _VALUE_CHARS: Final = 160
 #: Most columns that are kept free for the name of an activation.
 _WHO_CHARS: Final = 24
 
-_TYPE_CHARS: Final = max(len(kind) for kind in (STEP_COMPLETED, FLOW_CANCELLING, STEP_UNROUTABLE))
+#: Columns of the type of an event of a run.
+TYPE_CHARS: Final = max(len(kind) for kind in (STEP_COMPLETED, FLOW_CANCELLING, STEP_UNROUTABLE))
 
 _COLOURS: Final = {
     FLOW_COMPLETED: "green",
@@ -73,7 +74,7 @@ def event_line(event: Event, *, who_width: int, colour: bool) -> str:
     """
     tint = _tint(event)
     time = paint(format_clock(event.ts_ms), "dim", is_on=colour)
-    kind = paint(pad(event.type, _TYPE_CHARS), tint, is_on=colour)
+    kind = paint(pad(event.type, TYPE_CHARS), tint, is_on=colour)
     who = pad(event.step_id or "", who_width)
     return f"{time}  {kind}  {who}  {paint(what_happened(event), tint, is_on=colour)}".rstrip()
 
@@ -92,7 +93,7 @@ def feed_line(event: Event, *, words: str, who_width: int, colour: bool, is_narr
     clock = format_clock(event.ts_ms)
     time = paint(clock[:8] if is_narrow else clock, "dim", is_on=colour)
     run = pad(short_run_id(event.run_id), SHORT_RUN_CHARS)
-    kind = paint(pad(event.type, _TYPE_CHARS), tint, is_on=colour)
+    kind = paint(pad(event.type, TYPE_CHARS), tint, is_on=colour)
     who = f"{event.flow_name}.{event.step_id}" if event.step_id else event.flow_name
     who = who if is_narrow else pad(who, who_width)
     return f"{time}  {run}  {kind}  {who}  {paint(words, tint, is_on=colour)}".rstrip()

@@ -1,4 +1,4 @@
-"""`flowengine tail`: the events of all runs as they happen, one line an event."""
+"""`flowengine tail`: the events of all runs and of the registry as they happen, one line an event."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import click
 
 from engine.errors import StoreUnavailable
 from engine.events.codec import to_envelope
-from engine.events.types import Event
+from engine.events.types import Event, RegistryEvent
 from engine.store.connection import Store
-from engine.store.feed import Feed, reference_bytes
+from engine.store.feed import reference_bytes
+from engine.store.follower import AnyEvent, Follower
 from engine.store.log import EventLog
 
 from .completion import flow_names
@@ -21,6 +22,7 @@ from .lines import feed_line, what_happened
 from .output import say, terminal_width, to_json_line, wants_colour
 from .patience import ReaderPatience
 from .project import open_project, output_option, redis_option
+from .registry_lines import may_be_about, registry_line
 
 #: How long one look waits for the next event.
 _LOOK_MS: Final = 4_000
@@ -34,11 +36,11 @@ _WIDE_COLUMNS: Final = 100
 _MOST: Final = 10_000
 
 #: Makes a line of an event.
-Teller = Callable[[Event], str]
+Teller = Callable[[AnyEvent], str]
 
 
 @click.command("tail")
-@click.option("--flow", metavar="FLOW", shell_complete=flow_names, help="Only events of this flow.")
+@click.option("--flow", metavar="FLOW", shell_complete=flow_names, help="Only what is about this flow.")
 @click.option(
     "-n",
     "--last",
@@ -51,7 +53,7 @@ Teller = Callable[[Event], str]
 @redis_option
 @output_option
 def command(flow: str | None, count: int, redis_url: str | None, style: str) -> None:
-    """Follow the events of all runs.
+    """Follow the events of all runs, and which versions of flows come into force.
 
     Goes on until Ctrl-C. With -o json, each event is a JSON object on a line of its own;
     data of more than 16 KiB is a reference there, which the log of the run has whole.
@@ -64,29 +66,33 @@ def command(flow: str | None, count: int, redis_url: str | None, style: str) -> 
             click.echo(tell(event))
 
 
-def _events(store: Store, *, flow: str | None, count: int) -> Iterator[Event]:
+def _events(store: Store, *, flow: str | None, count: int) -> Iterator[AnyEvent]:
     """The last events and then, for ever, those that follow.
 
     Raises:
         StoreUnavailable: The store has been away for longer than is waited for.
     """
-    feed, patience = Feed(store), ReaderPatience(store, say)
-    cursor = feed.end()
-    yield from feed.last(count, until=cursor, flow=flow)
+
+    def is_wanted(event: AnyEvent) -> bool:
+        if flow is None:
+            return True
+        return event.flow_name == flow if isinstance(event, Event) else may_be_about(event, flow)
+
+    follower, patience = Follower(store), ReaderPatience(store, say)
+    yield from follower.last(count, is_wanted=None if flow is None else is_wanted)
     while True:
         try:
-            reading = feed.wait(after=cursor, timeout_ms=_LOOK_MS)
+            followed = follower.wait(timeout_ms=_LOOK_MS)
         except StoreUnavailable as error:
             patience.bear(error)
             continue
         patience.relax()
-        if reading.is_reset:
+        if followed.is_reset:
             say("events may be missing here: the feed no longer goes back to the last one above")
-        yield from (event for event in reading.events if flow is None or event.flow_name == flow)
-        cursor = reading.cursor
+        yield from filter(is_wanted, followed.events)
 
 
-def _json_line(event: Event) -> str:
+def _json_line(event: AnyEvent) -> str:
     return to_json_line(to_envelope(event))
 
 
@@ -94,13 +100,16 @@ def _text_line(store: Store) -> Teller:
     width, colour = terminal_width(sys.stdout), wants_colour(sys.stdout)
     log = EventLog(store)
 
-    def tell(event: Event) -> str:
+    def tell(event: AnyEvent) -> str:
+        is_narrow = width < _WIDE_COLUMNS
+        if isinstance(event, RegistryEvent):
+            return registry_line(event, colour=colour, is_narrow=is_narrow)
         return feed_line(
             event,
             words=_words(log, event),
             who_width=_WHO_CHARS,
             colour=colour,
-            is_narrow=width < _WIDE_COLUMNS,
+            is_narrow=is_narrow,
         )
 
     return tell

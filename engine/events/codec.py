@@ -16,7 +16,7 @@ import orjson
 
 from engine.errors import CorruptEvent, PayloadError
 
-from .types import EMIT, FLOW_START, STEP_RETRY, Event
+from .types import EMIT, FLOW_START, STEP_RETRY, Event, RegistryEvent
 
 #: Fields of a stream entry, in the order in which the scripts write them.
 FIELDS: Final = ("type", "run", "flow", "step", "stepId", "attempt", "ts", "data", "to", "at")
@@ -122,21 +122,30 @@ def decode_entries(entries: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> li
     return [decode_entry(entry_id, fields) for entry_id, fields in entries]
 
 
-def to_envelope(event: Event) -> dict[str, Any]:
+def decode_registry_entry(entry_id: bytes, fields: Mapping[bytes, bytes]) -> RegistryEvent:
+    """Turn an entry of `nq:registry` into an event.
+
+    Raises:
+        CorruptEvent: The type is missing, or a field does not parse.
+    """
+    try:
+        return RegistryEvent(
+            id=entry_id.decode(),
+            ts_ms=int(fields[b"ts"]),
+            type=fields[b"type"].decode(),
+            data=_object(fields.get(b"data", b"")),
+        )
+    except (KeyError, ValueError) as error:
+        raise CorruptEvent(f"entry {entry_id.decode()} is no event: {error!s} does not fit") from error
+
+
+def to_envelope(event: Event | RegistryEvent) -> dict[str, Any]:
     """The event as the JSON object that people and programs see; absent fields are left out."""
-    envelope: dict[str, Any] = {
-        "id": event.id,
-        "ts": format_ts(event.ts_ms),
-        "type": event.type,
-        "runId": event.run_id,
-        "flowName": event.flow_name,
-    }
-    if event.step_name is not None:
-        envelope["stepName"] = event.step_name
-    if event.step_id is not None:
-        envelope["stepId"] = event.step_id
-    if event.attempt is not None:
-        envelope["attempt"] = event.attempt
+    envelope: dict[str, Any] = {"id": event.id, "ts": format_ts(event.ts_ms), "type": event.type}
+    if isinstance(event, Event):
+        envelope |= {"runId": event.run_id, "flowName": event.flow_name}
+        named = {"stepName": event.step_name, "stepId": event.step_id, "attempt": event.attempt}
+        envelope |= {name: value for name, value in named.items() if value is not None}
     if event.data:
         envelope["data"] = dict(event.data)
     return envelope

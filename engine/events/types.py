@@ -1,4 +1,4 @@
-"""The kinds of event that a run's log holds, and an event as a value."""
+"""The kinds of event that a run's log and the registry's stream hold, and events as values."""
 
 from __future__ import annotations
 
@@ -24,6 +24,10 @@ LOG: Final = "log"
 EMIT: Final = "emit"
 STATE: Final = "state"
 
+#: What happens to the registry, and so is in the log of no run.
+REGISTRY_UPDATED: Final = "registry.updated"
+REGISTRY_REJECTED: Final = "registry.rejected"
+
 #: Events after which nothing more is written to a run's log.
 TERMINAL: Final = frozenset({FLOW_COMPLETED, FLOW_FAILED, FLOW_CANCELLED})
 
@@ -46,6 +50,9 @@ ALL_TYPES: Final = (
         STATE,
     }
 )
+
+#: The same of the registry.
+REGISTRY_TYPES: Final = frozenset({REGISTRY_UPDATED, REGISTRY_REJECTED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +79,23 @@ class Event:
     step_name: str | None = None
     step_id: str | None = None
     attempt: int | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryEvent:
+    """One entry of the registry's stream.
+
+    Attributes:
+        id: Redis stream id, `<ms>-<n>`.
+        ts_ms: When it was announced, by Redis's clock, in milliseconds since the epoch.
+        type: One of `REGISTRY_TYPES`, or a type of a newer release.
+        data: What the type says, as in `docs/events.md`.
+    """
+
+    id: str
+    ts_ms: int
+    type: str
     data: Mapping[str, Any] = field(default_factory=dict)
 
 

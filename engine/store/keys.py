@@ -26,6 +26,7 @@ LUA_NAMES: Final = {
     "WORKER": "worker:",
     "CHANNEL": "events:",
     "EVENTS": "events",
+    "REGISTRY": "registry",
     "QUEUES": "queues",
     "READY": "ready",
     "TIMERS": "timers",
@@ -41,6 +42,7 @@ class Keys:
     Attributes:
         prefix: As in the settings, `nq` by default.
         events: The stream of all events, whose ids are those of the logs.
+        registry: The stream of what happens to the registry.
         workers: The set of worker ids.
         queues: The set of queue names in use.
         format: Version of keys and events in this store.
@@ -49,6 +51,7 @@ class Keys:
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
         self.events = f"{prefix}:events"
+        self.registry = f"{prefix}:registry"
         self.workers = f"{prefix}:workers"
         self.queues = f"{prefix}:queues"
         self.format = f"{prefix}:format"

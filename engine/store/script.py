@@ -40,6 +40,7 @@ NAMES: Final = (
     "heartbeat",
     "knock",
     "deploy",
+    "announce",
 )
 
 #: An event's data above this many bytes is only referred to in the firehose and on the channel.

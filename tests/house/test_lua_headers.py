@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engine.store import ledger, queue
+from engine.store import ledger, queue, registry_feed
 from engine.store.fitness import FORMAT
 from engine.store.keys import LUA_NAMES
 from engine.store.plans import Plans
@@ -35,6 +35,7 @@ WRAPPERS: dict[str, Callable[..., Any]] = {
     "heartbeat": queue.heartbeat,
     "knock": queue.knock,
     "deploy": Plans.deploy,
+    "announce": registry_feed.announce,
 }
 
 #: Parameters that a wrapper makes others of: a function takes what is natural, a script what is flat.
@@ -147,6 +148,7 @@ def test_every_key_that_is_written_down_is_touched_and_the_other_way_round(name)
         "flows": "FLOWS",
         "stage": "STAGE",
         "unfolding": "UNFOLDING",
+        "registry": "REGISTRY",
     }.items():
         is_listed = re.search(rf"\b{word}\b", listed) is not None
         assert is_listed == (re.search(rf"\b{lua}\b", body) is not None), word

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 
 from engine.events.codec import to_envelope
-from engine.store.feed import BEGIN, Feed, reference_bytes
+from engine.store.feed import Feed, reference_bytes
 from engine.store.script import REFERENCE_BYTES
+from engine.store.stream import BEGIN
 from tests.support.store import CHAIN, Driver, deployed, forget_run, logged
 
 
@@ -25,6 +24,10 @@ def feed(store):
 def trim(store, count):
     with store.talking() as client:
         client.xtrim(store.keys.events, maxlen=count, approximate=False)
+
+
+def of(flow):
+    return lambda event: event.flow_name == flow
 
 
 def messages(events):
@@ -60,34 +63,18 @@ def test_the_last_events_come_in_order_and_end_at_the_cursor(store, driver, feed
     until = feed.end()
     driver.start(run_id="later")
     assert [event.run_id for event in feed.last(2, until=until)] == ["other", "s"]
-    assert [event.run_id for event in feed.last(2, until=until, flow="f")] == ["r", "s"]
-    assert [event.run_id for event in feed.last(9, until=until, flow="g")] == ["other"]
+    assert [event.run_id for event in feed.last(2, until=until, is_wanted=of("f"))] == ["r", "s"]
+    assert [event.run_id for event in feed.last(9, until=until, is_wanted=of("g"))] == ["other"]
     assert feed.last(0, until=until) == []
 
 
-def test_the_last_events_of_a_flow_are_looked_for_among_so_many_only(monkeypatch, store, driver, feed):
-    monkeypatch.setattr("engine.store.feed.PAGE", 2)
-    monkeypatch.setattr("engine.store.feed._SEARCHED", 4)
+def test_wanted_events_are_looked_for_among_so_many_only(monkeypatch, store, driver, feed):
+    monkeypatch.setattr("engine.store.stream.PAGE", 2)
+    monkeypatch.setattr("engine.store.stream._SEARCHED", 4)
     Driver(store, deployed(store, CHAIN, flow="g"), name="v").start(run_id="other")
     for _ in range(5):
         driver.start()
-    assert feed.last(1, until=feed.end(), flow="g") == []
-
-
-def test_waiting_in_vain_answers_nothing_and_stays_where_it_is(driver, feed):
-    driver.start(run_id="r")
-    end = feed.end()
-    reading = feed.wait(after=end, timeout_ms=1)
-    assert (reading.events, reading.cursor, reading.is_reset) == ([], end, False)
-
-
-def test_an_event_that_comes_wakes_who_waits(driver, feed):
-    end = feed.end()
-    thread = threading.Thread(target=driver.start, kwargs={"run_id": "r"})
-    thread.start()
-    reading = feed.wait(after=end, timeout_ms=4_000)
-    thread.join()
-    assert [event.run_id for event in reading.events] == ["r"]
+    assert feed.last(1, until=feed.end(), is_wanted=of("g")) == []
 
 
 def test_a_reader_that_the_trimming_has_not_reached_misses_nothing(store, driver, feed):
@@ -124,7 +111,7 @@ def test_a_reader_whose_cursor_is_ahead_of_the_feed_does_not_wait_for_hours(stor
     """As after a power cut, or where the feed was deleted and the clock is behind."""
     driver.start(run_id="r")
     ahead = f"{int(feed.end().split('-')[0]) + 3_600_000}-0"
-    reading = feed.wait(after=ahead, timeout_ms=4_000)
+    reading = feed.read(after=ahead)
     assert (reading.events, reading.is_reset) == ([], True)
     driver.start(run_id="s")
     assert [event.run_id for event in feed.read(after=reading.cursor).events] == ["s"]
