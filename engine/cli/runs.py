@@ -16,7 +16,7 @@ from engine.store.index import RunIndex, RunPage, RunSummary
 from .completion import flow_names, run_ids
 from .found import find_run
 from .known import known_flow
-from .lines import error_text, short_run_id
+from .lines import error_text, short_run_id, short_version
 from .moment import moment
 from .names import with_fitted_names
 from .output import (
@@ -33,12 +33,12 @@ from .output import (
 )
 from .project import Project, open_project, output_option, redis_option
 
-_HEADERS: Final = ("RUN", "FLOW", "STATUS", "STARTED", "TOOK")
+_HEADERS: Final = ("RUN", "FLOW", "VERSION", "STATUS", "STARTED", "TOOK")
 
 #: Columns beside the others that are room enough for why a run failed.
 _REASON_CHARS: Final = 30
 
-#: Columns that the name of a flow keeps where all else is told whole, and on any terminal.
+#: Columns that the name of a flow keeps while there is room for the version, and on any terminal.
 _FLOW_CHARS: Final = 12
 _FLOW_CHARS_AT_LEAST: Final = 8
 
@@ -128,35 +128,53 @@ def next_page(page: RunPage, project: Project, words: str) -> str:
 
 def lines(runs: Sequence[RunSummary], *, now_ms: int, width: int) -> list[str]:
     """Runs as a table; why one failed is a line of its own where there is no room for it beside."""
-    rows = [_row(one, now_ms=now_ms) for one in runs]
-    rows, taken = _with_fitted_flows(rows, width=width, least=_FLOW_CHARS)
-    if taken > width:
-        rows = [_row(one, now_ms=now_ms, is_short=True) for one in runs]
-        rows, taken = _with_fitted_flows(rows, width=width, least=_FLOW_CHARS_AT_LEAST)
+    headers, rows = _fitted(runs, now_ms=now_ms, width=width)
+    taken = _columns(headers, rows)
     reasons = [_reason(one) for one in runs]
     if taken + _REASON_CHARS <= width or not any(reasons):
         whole = [(*row, why) for row, why in zip(rows, reasons, strict=True)]
-        return table((*_HEADERS, ""), whole, width=width)
-    told, *alone = table(_HEADERS, rows, width=width)
+        return table((*headers, ""), whole, width=width)
+    told, *alone = table(headers, rows, width=width)
     below = ([fit(f"  {why}", width)] if why else [] for why in reasons)
     return [told, *(part for line, why in zip(alone, below, strict=True) for part in (line, *why))]
 
 
-def _with_fitted_flows(
-    rows: Sequence[tuple[str, ...]], *, width: int, least: int
-) -> tuple[list[tuple[str, ...]], int]:
-    """The rows with names of flows that fit the terminal, and the columns that they take."""
-    fitted = with_fitted_names(_HEADERS.index("FLOW"), _HEADERS, rows, width=width, least=least)
-    return fitted, max(width_of(line) for line in table(_HEADERS, fitted))
+def _fitted(
+    runs: Sequence[RunSummary], *, now_ms: int, width: int
+) -> tuple[Sequence[str], list[tuple[str, ...]]]:
+    """Headers and rows of a table that fits the terminal, as far as that can be.
+
+    What goes first is what can be missed: the end of an id and the year, then the version.
+    """
+    place = _HEADERS.index("FLOW")
+    for is_short in (False, True):
+        rows = [_row(one, now_ms=now_ms, is_short=is_short) for one in runs]
+        rows = with_fitted_names(place, _HEADERS, rows, width=width, least=_FLOW_CHARS)
+        if _columns(_HEADERS, rows) <= width:
+            return _HEADERS, rows
+    rows = [_without_version(_row(one, now_ms=now_ms, is_short=True)) for one in runs]
+    headers = _without_version(_HEADERS)
+    return headers, with_fitted_names(place, headers, rows, width=width, least=_FLOW_CHARS_AT_LEAST)
 
 
-def _row(summary: RunSummary, *, now_ms: int, is_short: bool = False) -> tuple[str, ...]:
+def _columns(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Columns of the terminal that a table takes."""
+    return max(width_of(line) for line in table(headers, rows))
+
+
+def _without_version(row: tuple[str, ...]) -> tuple[str, ...]:
+    place = _HEADERS.index("VERSION")
+    return (*row[:place], *row[place + 1 :])
+
+
+def _row(summary: RunSummary, *, now_ms: int, is_short: bool) -> tuple[str, ...]:
     """A run's cells; short ones leave out of the id what no command needs, and the year."""
     started = format_date(summary.started_at_ms)
     took_ms = (summary.ended_at_ms or now_ms) - summary.started_at_ms
     return (
         short_run_id(summary.run_id) if is_short else summary.run_id,
         summary.flow,
+        short_version(summary.version),
         summary.status,
         started[_YEAR_CHARS:] if is_short else started,
         format_duration(took_ms),

@@ -30,8 +30,8 @@ def test_runs_lists_the_newest_first(project):
     assert (failed["status"], failed["failedStep"]) == ("failed", "take")
     assert completed["status"] == "completed"
     lines = project.run("runs").stdout.splitlines()
-    assert lines[0].split() == ["RUN", "FLOW", "STATUS", "STARTED", "TOOK"]
-    assert lines[1].split()[:3] == [failed["runId"], "shop", "failed"]
+    assert lines[0].split() == ["RUN", "FLOW", "VERSION", "STATUS", "STARTED", "TOOK"]
+    assert lines[1].split()[:4] == [failed["runId"], "shop", failed["version"][:8], "failed"]
     assert "take: ValueError: no card" in lines[1]
 
 
