@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 COMMANDS: Final = {
     "init": "Make a project: a flow, its handlers and a test.",
     "run": "Start a run and show it live.",
+    "dev": "Serve the flows of the project, and take every saved change over at once.",
     "validate": "Check flow files and point at their mistakes.",
     "graph": "Draw a flow's steps and the events between them.",
     "worker": "Serve the flows of the project until it is stopped.",
+    "deploy": "Put the versions that flow files declare in force.",
     "runs": "List runs, the newest first.",
     "show": "Show a run: its status, its steps and its result.",
     "logs": "Print the log of a run.",
-    "tail": "Follow the events of all runs.",
+    "tail": "Follow the events of all runs, and which versions come into force.",
     "completion": "Print the lines that let a shell complete the command.",
 }
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -12,17 +12,18 @@ import click
 
 from engine.app import open_worker
 from engine.compile.build import Built, build
-from engine.control.deploy import deploy
+from engine.compile.plan import Plan
+from engine.control.announce import announce_update
+from engine.control.deploy import Deployed, changes_of, deploy
+from engine.errors import StoreError
 from engine.logs import configure_logs
 from engine.store.connection import Store
-from engine.worker.process import WorkerProcess
-from engine.worker.vital import Death
 
-from .failure import BUG, BUG_SENTENCE, INTERRUPTED, UNBLOCK, complain
+from .failure import INTERRUPTED
 from .interrupt import Interrupts
-from .lines import short_version
-from .output import count_of, format_duration, say, table
-from .project import Project, declaration_paths, open_project, redis_option
+from .output import say
+from .project import declaration_paths, open_project, redis_option
+from .serving import die, flow_table, how_to_stop, stop_in_order, who_works
 from .streams import prints_optional
 from .target import refuse_unsound
 
@@ -48,77 +49,41 @@ def command(paths: tuple[Path, ...], threads: int | None, redis_url: str | None)
     with prints_optional(), project.open_store() as store:
         for warning in store.warnings:
             say(warning)
-        later = serve(store, built)
+        deployed = serve(store, built)
         # Where the store is the project's own, so is every run in it, whatever has become of its file.
         worker = open_worker(
             store,
             project.settings,
             built,
-            died=_die,
+            died=die,
             serves_every_flow=not paths and project.settings.redis.is_embedded,
         )
         with Interrupts().caught() as interrupts:
             try:
                 worker.start()
-                for line in greeting(project, built, worker.worker_id, later):
+                _announce(store, worker.worker_id, deployed)
+                later = {plan.flow: became.in_force for plan, became in deployed if became.in_force}
+                for line in (who_works(project, worker.worker_id), *flow_table(built, later)):
                     say(line)
-                return _work(worker, interrupts, project.settings.worker.grace_ms)
+                say(how_to_stop(project))
+                while not interrupts.is_asked:
+                    time.sleep(_LOOK_S)
+                stop_in_order(worker, project.settings.worker.grace_ms)
             except KeyboardInterrupt:
                 return INTERRUPTED
+    return 0
 
 
-def serve(store: Store, built: Built) -> dict[str, str]:
-    """Put each flow's version in force where it is new to the store.
-
-    Returns:
-        By flow, the version that stays in force where that is a later one.
-    """
-    later = {}
-    for plan in built.plans:
-        deployed = deploy(store, plan, source=built.sources[built.files[plan.flow]], mode="serve")
-        if deployed.in_force is not None:
-            later[plan.flow] = deployed.in_force
-    return later
-
-
-def greeting(project: Project, built: Built, worker_id: str, later: Mapping[str, str]) -> list[str]:
-    """What a worker says of itself when it starts."""
-    settings = project.settings
-    threads = count_of(settings.worker.threads, "thread")
-    async_steps = count_of(settings.worker.async_steps, "async step")
-    rows = []
-    for plan in built.plans:
-        in_force = later.get(plan.flow)
-        note = f"in force is {short_version(in_force)}, which came later" if in_force else ""
-        rows.append(
-            (
-                plan.flow,
-                short_version(plan.version),
-                count_of(len(plan.steps), "step"),
-                built.files[plan.flow],
-                note,
-            )
-        )
+def serve(store: Store, built: Built) -> list[tuple[Plan, Deployed]]:
+    """Put each flow's version in force where it is new to the store."""
+    sources = built.sources
     return [
-        f"worker {worker_id} on {settings.redis.address} with {threads}, {async_steps} at a time",
-        *table(("FLOW", "VERSION", "", "FILE", ""), rows),
-        f"Ctrl-C stops it; running steps then have {format_duration(settings.worker.grace_ms)} to end",
+        (plan, deploy(store, plan, source=sources[built.files[plan.flow]], mode="serve"))
+        for plan in built.plans
     ]
 
 
-def _die(death: Death) -> None:
-    """End the process without ceremony: what it holds is taken over when its leases are over."""
-    complain(f"{UNBLOCK}; this process ends" if death.is_handlers else BUG_SENTENCE)
-    os._exit(BUG)
-
-
-def _work(worker: WorkerProcess, interrupts: Interrupts, grace_ms: int) -> int:
-    while not interrupts.is_asked:
-        time.sleep(_LOOK_S)
-    say(
-        f"taking no more steps; running ones have {format_duration(grace_ms)} to end "
-        "(Ctrl-C again leaves at once)"
-    )
-    worker.stop(grace_ms)
-    say("stopped")
-    return 0
+def _announce(store: Store, worker_id: str, deployed: Iterable[tuple[Plan, Deployed]]) -> None:
+    # Nobody's work depends on being told.
+    with suppress(StoreError):
+        announce_update(store, by=worker_id, changes=changes_of(store, deployed))

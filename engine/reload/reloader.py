@@ -1,0 +1,284 @@
+"""From saved files to versions in force: looks, tries, and swaps all or nothing.
+
+Theory of operation:
+
+1. What counts is what the files say when they are looked at; hints that something was saved only make
+   it look at once. A look compares contents with those of the last look, so it does not matter how a
+   file was saved, how often, or whether a hint was lost.
+2. Where something differs, stale modules are loaded anew and all flows are built. Only if nothing is
+   wrong with any of them the plans go to the store and then into this process, in one assignment;
+   else the modules are put back, and what was in force stays in force.
+3. A file may be looked at while it is being written. So what is wrong is told only once nothing has
+   moved for a while, and what turns out to be right in time is not mentioned.
+4. A save is an act of somebody who wants it in force: it takes the pointer also where its version is
+   an old one, as when an edit is undone. The start of a process is not, on a store that is shared.
+5. Two processes that look at the same files come to the same plans, and the last thing that each of
+   them puts in force is what the files say at the end: they agree whichever of them is last.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+from engine.clock import monotonic_ms
+from engine.compile.build import Built
+from engine.compile.link import Handler
+from engine.compile.plan import Plan
+from engine.control.announce import announce_rejection, announce_update
+from engine.control.deploy import deploy
+from engine.declare.diagnostic import Diagnostic
+from engine.errors import StoreError
+from engine.registry.changes import Changes, compare
+from engine.store.connection import Store
+
+from .files import Files, Status
+from .modules import Modules
+
+#: Milliseconds after which the files are looked at without a hint.
+_LOOK_EVERY_MS: Final = 1_000
+
+#: Milliseconds without a change after which what is wrong is told, and the most that are waited for them.
+_QUIET_MS: Final = 150
+_LONGEST_DOUBT_MS: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """What the files say is in force.
+
+    Attributes:
+        built: All of it.
+        changes: How the flows differ from those before.
+        modules: The modules that were loaded anew, ordered by name.
+        later: By flow, the version that stays in force in the store where that came later.
+        warnings: Those that were not there before.
+        is_mended: Whether something was wrong before, and was told.
+        took_ms: From the look to the swap.
+    """
+
+    built: Built
+    changes: Changes
+    modules: tuple[str, ...]
+    later: Mapping[str, str]
+    warnings: tuple[Diagnostic, ...]
+    is_mended: bool
+    took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Something is wrong with the files; what was in force stays so.
+
+    Attributes:
+        built: All that was found.
+        fresh: What is wrong now and was not told before.
+        mended: How many of the errors that were told before are gone.
+        is_serving: Whether there is something in force.
+    """
+
+    built: Built
+    fresh: tuple[Diagnostic, ...]
+    mended: int
+    is_serving: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Delayed:
+    """The store cannot take the new versions; it is asked again until it does.
+
+    Attributes:
+        reason: Why, as a sentence.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsChanged:
+    """The settings say something else now, and are read only when a process starts."""
+
+
+Outcome = Updated | Rejected | Delayed | SettingsChanged
+
+
+class _Seen(NamedTuple):
+    """What the files said: the digest of each by its path, and where something is missing, what there is."""
+
+    flows: Mapping[str, bytes | None]
+    modules: Mapping[str, bytes | None]
+    others: frozenset[tuple[str, Status]]
+
+
+class Reloader:
+    """Brings what the files say into force.
+
+    Attributes:
+        built: What is in force; None before the files were right for the first time.
+        standing: What is wrong with the files now, as it was told; None where nothing is.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        files: Files,
+        modules: Modules,
+        build: Callable[[], Built],
+        swap: Callable[[Iterable[Plan], Mapping[str, Handler]], None],
+        by: str,
+        start_mode: Literal["serve", "deploy"],
+    ) -> None:
+        """Nothing is in force yet.
+
+        Args:
+            store: Where versions are put in force.
+            files: The files that are looked at.
+            modules: The handlers' modules.
+            build: Reads, checks and compiles all flows, and imports their handlers.
+            swap: Puts plans with their functions in force in this process.
+            by: The worker, for those who read the stream of the registry.
+            start_mode: How the first versions are deployed.
+        """
+        self.built: Built | None = None
+        self.standing: Built | None = None
+        self._store = store
+        self._files = files
+        self._modules = modules
+        self._build = build
+        self._swap = swap
+        self._by = by
+        self._start_mode = start_mode
+        self._seen: _Seen | None = None
+        self._settings = files.settings()
+        self._told: Counter[tuple[str, str, str]] = Counter()
+        self._doubted: Built | None = None
+        self._doubted_since_ms = self._moved_at_ms = self._looked_at_ms = 0.0
+        self._is_delayed = False
+
+    def look(self, *, is_hint: bool) -> Outcome | None:
+        """Look at the files if it is time to, and do what follows; answers what there is to tell.
+
+        Args:
+            is_hint: Whether something may have been saved since the last look.
+        """
+        now = monotonic_ms()
+        if is_hint or now - self._looked_at_ms >= _LOOK_EVERY_MS:
+            self._looked_at_ms = now
+            seen = self._look()
+            if seen != self._seen:
+                self._seen, self._moved_at_ms = seen, now
+                return self._try(seen)
+            if self._files.settings() != self._settings:
+                self._settings = self._files.settings()
+                return SettingsChanged()
+        if self._doubted is not None and self._is_settled(now):
+            return self._reject(self._doubted)
+        return None
+
+    def _look(self) -> _Seen:
+        modules = {it.path: self._files.digest(it.path) for it in self._modules.notes()}
+        # A module that could not be imported has not been noted, and one that is missing may come.
+        is_broken = self.standing is not None or self._doubted is not None
+        return _Seen(self._files.flows(), modules, self._files.modules() if is_broken else frozenset())
+
+    def _is_settled(self, now: float) -> bool:
+        return now - self._moved_at_ms >= _QUIET_MS or now - self._doubted_since_ms >= _LONGEST_DOUBT_MS
+
+    def _try(self, seen: _Seen) -> Outcome | None:
+        begun_ms = monotonic_ms()
+        before = self.built.plans if self.built else ()
+        stale = self._modules.stale(self._files.digest)
+        with self._modules.renewing(stale) as renewal:
+            built = self._build()
+            if not built.is_sound:
+                self._doubt(built, seen)
+                return None
+            changes = compare(before, built.plans)
+            try:
+                later = self._deploy(built, changes)
+            except StoreError as error:
+                return self._delay(error)
+            self._swap(built.plans, built.handlers)
+            renewal.is_kept = True
+        self._modules.keep(built.handlers)
+        # With what was run in fact, which may be more modules, or later texts than were looked at.
+        notes = self._modules.notes()
+        self._seen = _Seen(seen.flows, {it.path: it.digest for it in notes}, frozenset())
+        modules = tuple(sorted(stale & {it.name for it in notes}))
+        return self._accept(built, changes, modules, later, monotonic_ms() - begun_ms)
+
+    def _doubt(self, built: Built, seen: _Seen) -> None:
+        if self._doubted is None:
+            self._doubted_since_ms = monotonic_ms()
+        self._doubted = built
+        if not seen.others:
+            self._seen = seen._replace(others=self._files.modules())
+
+    def _deploy(self, built: Built, changes: Changes) -> dict[str, str]:
+        """Put what has changed in force in the store; answers what stays in force since it came later."""
+        mode = self._start_mode if self.built is None else "deploy"
+        changed = {change.flow for change in (*changes.added, *changes.altered)}
+        later = {}
+        for plan in built.plans:
+            if plan.flow in changed:
+                source = built.sources[built.files[plan.flow]]
+                deployed = deploy(self._store, plan, source=source, mode=mode)
+                if deployed.outcome == "old" and deployed.in_force is not None:
+                    later[plan.flow] = deployed.in_force
+        return later
+
+    def _delay(self, error: StoreError) -> Delayed | None:
+        # As if nothing had been looked at: the next look tries again.
+        self._seen = None
+        is_new, self._is_delayed = not self._is_delayed, True
+        return Delayed(str(error)) if is_new else None
+
+    def _accept(
+        self,
+        built: Built,
+        changes: Changes,
+        modules: tuple[str, ...],
+        later: Mapping[str, str],
+        took_ms: float,
+    ) -> Updated:
+        fresh, _ = self._compared(built.diagnostics)
+        is_mended = self.standing is not None
+        self.built, self.standing, self._doubted, self._is_delayed = built, None, None, False
+        if modules or not changes.is_empty:
+            with suppress(StoreError):
+                announce_update(self._store, by=self._by, changes=changes, modules=modules)
+        return Updated(built, changes, modules, later, fresh, is_mended, took_ms)
+
+    def _reject(self, built: Built) -> Rejected | None:
+        fresh, mended = self._compared(built.diagnostics)
+        self.standing, self._doubted = built, None
+        if not fresh and not mended:
+            return None
+        with suppress(StoreError):
+            faulty = {found.span.file for found in built.diagnostics if found.is_error}
+            flows = [flow for flow, file in built.files.items() if file in faulty]
+            announce_rejection(self._store, by=self._by, diagnostics=built.diagnostics, flows=flows)
+        return Rejected(built, fresh, mended, is_serving=self.built is not None)
+
+    def _compared(self, diagnostics: Sequence[Diagnostic]) -> tuple[tuple[Diagnostic, ...], int]:
+        """Those that were not told before, and how many told errors are gone; from here on these are told.
+
+        A diagnostic that only moved to another line is the same.
+        """
+        left, fresh = self._told.copy(), []
+        for found in diagnostics:
+            key = _key(found)
+            if left[key] > 0:
+                left[key] -= 1
+            else:
+                fresh.append(found)
+        self._told = Counter(_key(found) for found in diagnostics)
+        return tuple(fresh), left.total()
+
+
+def _key(found: Diagnostic) -> tuple[str, str, str]:
+    return found.code, found.span.file, found.message
