@@ -44,7 +44,8 @@ def what_changed(event: RegistryEvent) -> str:
         case _:
             return short_value(data) if data else ""
     by = str(data.get("by", ""))
-    return one_line(f"{words} ({short_run_id(by)})" if by else words)
+    who = by if "@" in by else f"worker {short_run_id(by)}"
+    return one_line(f"{words} ({who})" if by else words)
 
 
 def may_be_about(event: RegistryEvent, flow: str) -> bool:

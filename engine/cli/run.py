@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 import click
 
 from engine.compile.build import Built
 from engine.compile.plan import Plan
-from engine.control.deploy import deploy, plan_in_force
+from engine.control.announce import announce_update, command_here
+from engine.control.deploy import changes_of, deploy, plan_in_force
 from engine.control.start import start
+from engine.errors import StoreError
 from engine.store.connection import Store
 from engine.store.index import RunIndex
 
@@ -23,7 +26,7 @@ from .project import Project, open_project, output_option, redis_option
 from .session import Request, Session
 from .streams import result_apart
 from .target import as_file, declared, unknown_flow
-from .watch import first_unserved, unserved_sentence
+from .watch import first_unserved, served_queues, unserved_sentence
 
 #: Longest key; a longer one is not printed back in full.
 _KEY_CHARS: Final = 256
@@ -98,7 +101,7 @@ def _run(request: Request, project: Project, store: Store, built: Built | None) 
         plan = pinned_plan(store, first.flow, first.version)
     if request.is_detached:
         _leave(request, project, plan, started.run_id)
-        step = first_unserved(store, plan) if started.is_new else None
+        step = first_unserved(plan, served_queues(store)) if started.is_new else None
         if step is not None:
             advice = project.command("worker", file=as_file(request.target))
             say(unserved_sentence(step, plan.steps[step].queue, advice=advice))
@@ -114,12 +117,16 @@ def _plan(target: str, project: Project, store: Store, built: Built | None) -> P
     plan = built.plans[0]
     # A run of a file on a shared Redis must not change what others start by name.
     is_own = project.settings.redis.is_embedded
-    deploy(store, plan, source=built.sources[built.files[plan.flow]], mode="serve" if is_own else "store")
+    source = built.sources[built.files[plan.flow]]
+    became = deploy(store, plan, source=source, mode="serve" if is_own else "store")
+    # Nobody's work depends on being told.
+    with suppress(StoreError):
+        announce_update(store, by=command_here("run"), changes=changes_of(store, [(plan, became)]))
     return plan
 
 
 def _refuse_without_worker(project: Project, store: Store, plan: Plan) -> None:
-    step = first_unserved(store, plan)
+    step = first_unserved(plan, served_queues(store))
     if step is not None:
         raise UsageError(
             f"--detach: no live worker serves step `{step}` of flow `{plan.flow}`, so nobody would do "

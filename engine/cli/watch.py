@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -150,9 +150,13 @@ class Unserved:
                     self._view.note(unserved_sentence(step, queue, advice=self._advice))
 
 
-def first_unserved(store: Store, plan: Plan) -> str | None:
-    """The first step of a plan, as a reader expects them, whose queue no live worker serves."""
-    served = {queue for worker in Workers(store).list() for queue in worker.queues}
+def served_queues(store: Store) -> frozenset[str]:
+    """The queues that some live worker serves."""
+    return frozenset(queue for worker in Workers(store).list() for queue in worker.queues)
+
+
+def first_unserved(plan: Plan, served: Collection[str]) -> str | None:
+    """The first step of a plan, as a reader expects them, whose queue is not among those that are served."""
     return next((step for step in Graph(plan.steps).in_order() if plan.steps[step].queue not in served), None)
 
 

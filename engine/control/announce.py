@@ -6,6 +6,7 @@ there are.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -29,18 +30,25 @@ _DIAGNOSTICS: Final = 20
 _TEXT_CHARS: Final = 400
 
 
+def command_here(name: str) -> str:
+    """How a command that is no worker is named, such as `deploy@<host>`."""
+    return f"{name}@{socket.gethostname()}"
+
+
 def announce_update(store: Store, *, by: str, changes: Changes, modules: Sequence[str] = ()) -> None:
-    """Tell that versions came into force, or that handlers were loaded anew.
+    """Tell that versions came into force, or that handlers were loaded anew; says nothing of no change.
 
     Args:
         store: Whose followers are told.
-        by: Who did it: a worker's id, or `deploy@<host>`.
+        by: Who did it: a worker's id, or what `command_here` says.
         changes: What has become of the flows.
         modules: Names of the modules that were loaded anew.
 
     Raises:
         StoreError: The store cannot be reached.
     """
+    if changes.is_empty and not modules:
+        return
     data = {"by": by, **_flows(changes), **_modules(modules)}
     announce(store, token=new_token(), kind=REGISTRY_UPDATED, data=encode_json(data))
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from engine.compile.plan import Plan
+from engine.errors import VersionNotFound
+from engine.registry.changes import Changes, compare
 from engine.store.connection import Store
 from engine.store.plans import Mode, Plans
 
@@ -63,6 +67,33 @@ def deploy(store: Store, plan: Plan, *, source: str, mode: Mode) -> Deployed:
             outcome, other = "back" if pointer.is_known else "new", pointer.in_force
         is_old = outcome == "old"
         return Deployed(outcome, other if is_old else None, None if is_old else other)
+
+
+def put(store: Store, plan: Plan, *, source: str) -> None:
+    """Store a plan and change nothing else: neither what is in force nor the limits of queues.
+
+    Raises:
+        StoreError: The store cannot be reached or is full.
+    """
+    Plans(store).deploy(plan.flow, plan.version, plan=plan.to_dict(), source=source, mode="store", queues={})
+
+
+def changes_of(store: Store, deployed: Iterable[tuple[Plan, Deployed]]) -> Changes:
+    """What has changed in a store by versions that were deployed.
+
+    Raises:
+        StoreError: The store cannot be reached.
+    """
+    plans = Plans(store)
+    before, after = [], []
+    for plan, became in deployed:
+        if became.is_change:
+            after.append(plan)
+            # Whoever has deleted that plan has made this flow a new one.
+            with suppress(VersionNotFound):
+                if became.before is not None:
+                    before.append(Plan.from_dict(plans.read(plan.flow, became.before), became.before))
+    return compare(before, after)
 
 
 def plan_in_force(store: Store, flow: str) -> Plan:

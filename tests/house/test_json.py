@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from engine.cli import outcome, runs
+from engine.cli import deploy, outcome, runs
 from engine.cli.attempts import Attempts
 from engine.cli.diagnostics import to_report
 from engine.cli.show import with_attempts
+from engine.control.deploy import Deployed
 from engine.declare.diagnostic import Diagnostic
 from engine.declare.span import Span
 from engine.store.index import RunSummary
@@ -54,3 +55,7 @@ def test_diagnostics_are_told_as_validate_prints_them():
     told = to_report([MISTAKE], flows=0)
     assert members("what `validate` prints") == list(told)
     assert members("`diagnostics`") == list(told["diagnostics"][0])
+
+
+def test_what_became_of_a_version_is_told_as_deploy_prints_it():
+    assert members("what `deploy` prints") == list(deploy.to_dict(PLAN, Deployed("new", None)))

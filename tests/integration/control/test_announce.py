@@ -12,7 +12,6 @@ from engine.declare.span import Span
 from engine.registry.changes import Changes, compare
 from engine.store.registry_feed import RegistryFeed
 from engine.store.stream import BEGIN
-from tests.support.proxy import Proxy
 from tests.support.store import CHAIN, plan_from
 
 GREET = plan_from({"start": {"emits": ["ready"]}, "greet": {"subscribes": "ready"}}, flow="hello")
@@ -60,6 +59,12 @@ def test_an_update_names_flows_and_steps(store, told):
             },
         )
     ]
+
+
+def test_where_nothing_has_changed_nothing_is_told(store, told):
+    announce_update(store, by="w", changes=compare([GREET], [GREET]))
+
+    assert told() == []
 
 
 def test_modules_are_named_where_some_were_loaded_anew(store, told):
@@ -126,10 +131,9 @@ def test_of_very_many_mistakes_the_first_are_told(store, told, text, least):
     assert data["diagnostics"][0]["line"] == 1
 
 
-def test_a_lost_reply_is_told_once(server, store, open_store, told):
-    with Proxy(server.socket_path, store) as proxy:
-        proxy.lose("announce")
-        announce_update(open_store(proxy.url), by="w", changes=compare([], [NEW]))
+def test_a_lost_reply_is_told_once(proxy, open_store, told):
+    proxy.lose("announce")
+    announce_update(open_store(proxy.url), by="w", changes=compare([], [NEW]))
 
     assert proxy.lost == ["announce"]
     assert len(told()) == 1

@@ -6,10 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from engine.control.deploy import Deployed, deploy, plan_in_force
+from engine.control.deploy import Deployed, changes_of, deploy, plan_in_force, put
 from engine.errors import FlowNotFound
+from engine.registry.changes import Changes, compare
 from engine.store.plans import Plans
-from tests.support.proxy import Proxy
+from tests.support.books import keys_of
 from tests.support.store import CHAIN, hash_at, members, plan_from
 
 
@@ -59,14 +60,13 @@ def test_queues_keep_to_the_limits_of_the_version_that_is_put_in_force(store):
 
 
 @pytest.mark.parametrize("known", [False, True])
-def test_a_lost_reply_does_not_make_a_change_look_like_none(server, store, open_store, known):
+def test_a_lost_reply_does_not_make_a_change_look_like_none(store, proxy, open_store, known):
     older, newer = plan_from({"a": {}}), plan_from(CHAIN)
     if known:
         deploy(store, newer, source="", mode="deploy")
     deploy(store, older, source="", mode="deploy")
-    with Proxy(server.socket_path, store) as proxy:
-        proxy.lose("deploy")
-        deployed = deploy(open_store(proxy.url), newer, source="", mode="deploy")
+    proxy.lose("deploy")
+    deployed = deploy(open_store(proxy.url), newer, source="", mode="deploy")
 
     assert proxy.lost == ["deploy"]
     assert deployed == Deployed("back" if known else "new", None, older.version)
@@ -83,3 +83,30 @@ def test_of_those_who_deploy_at_once_one_comes_last(store):
     last = plan_in_force(store, "f").version
     assert {plan.version for plan in plans} - {it.before for it in done} == {last}
     assert members(store, "versions:f")[-1] == last
+
+
+def test_a_plan_that_is_put_changes_nothing_else(store):
+    put(store, plan_from({"a": {"concurrency": 2}}), source="")
+    assert keys_of(store) == [f"{store.keys.prefix}:plan:f:{plan_from({'a': {'concurrency': 2}}).version}"]
+
+
+def test_what_has_changed_is_told_by_the_plans_that_were_in_force_before(store):
+    older, newer, other = plan_from({"a": {}}), plan_from(CHAIN), plan_from({"a": {}}, flow="g")
+    deploy(store, older, source="", mode="serve")
+    deploy(store, other, source="", mode="serve")
+    plans = [newer, other, plan_from({"a": {}}, flow="h")]
+    deployed = [(plan, deploy(store, plan, source="", mode="deploy")) for plan in plans]
+
+    assert changes_of(store, deployed) == compare([older, other], plans)
+    deployed = [(plan, deploy(store, plan, source="", mode="serve")) for plan in (older, other)]
+    assert changes_of(store, deployed) == Changes()
+
+
+def test_a_flow_whose_plan_before_is_gone_counts_as_new(store):
+    older, newer = plan_from({"a": {}}), plan_from(CHAIN)
+    deploy(store, older, source="", mode="serve")
+    deployed = deploy(store, newer, source="", mode="deploy")
+    with store.talking() as client:
+        client.delete(store.keys.plan("f", older.version))
+
+    assert changes_of(store, [(newer, deployed)]) == compare([], [newer])

@@ -70,7 +70,13 @@ MISTAKE = {"code": "FE403", "message": "nobody emits it", "file": "flows/hello.y
     ],
 )
 def test_what_happens_to_the_registry_reads_as_a_sentence(said, words):
-    assert what_changed(said) == f"{words} (1m86ad5kdh6a)"
+    assert what_changed(said) == f"{words} (worker 1m86ad5kdh6a)"
+
+
+def test_a_command_that_is_no_worker_is_told_with_its_machine():
+    said = event("registry.updated", modules=["a"])
+    by_deploy = RegistryEvent(id=said.id, ts_ms=0, type=said.type, data={**said.data, "by": "deploy@build7"})
+    assert what_changed(by_deploy) == "loaded a anew (deploy@build7)"
 
 
 def test_a_type_of_a_newer_release_is_told_with_its_data():
@@ -83,8 +89,8 @@ def test_a_line_stands_under_those_of_runs_and_gives_way_on_a_narrow_terminal():
     said = updated(removed=[{"flow": "gone", "version": OLD}])
     wide = registry_line(said, colour=False, is_narrow=False)
     narrow = registry_line(said, colour=False, is_narrow=True)
-    assert wide[12:] == f"{' ' * 16}registry.updated  gone 3f4eca37 is gone (1m86ad5kdh6a)"
-    assert narrow[8:] == "  registry.updated  gone 3f4eca37 is gone (1m86ad5kdh6a)"
+    assert wide[12:] == f"{' ' * 16}registry.updated  gone 3f4eca37 is gone (worker 1m86ad5kdh6a)"
+    assert narrow[8:] == "  registry.updated  gone 3f4eca37 is gone (worker 1m86ad5kdh6a)"
     assert "\x1b[36m" in registry_line(said, colour=True, is_narrow=False)
 
 
