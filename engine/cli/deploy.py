@@ -60,7 +60,7 @@ def _deploy_all(store: Store, built: Built) -> list[tuple[Plan, Deployed]]:
     """Put every flow's version in force, once the plans of all are stored.
 
     Raises:
-        StoreError: The store went away; what is in force by then has been said.
+        StoreError: The store went away; what is in force by then has been said, as at Ctrl-C.
     """
     sources = {plan.flow: built.sources[built.files[plan.flow]] for plan in built.plans}
     for plan in built.plans:
@@ -69,9 +69,9 @@ def _deploy_all(store: Store, built: Built) -> list[tuple[Plan, Deployed]]:
     for plan in built.plans:
         try:
             deployed.append((plan, deploy(store, plan, source=sources[plan.flow], mode="deploy")))
-        except StoreError:
+        except (StoreError, KeyboardInterrupt):
             so_far = listed([done.flow for done, _ in deployed]) or "none"
-            say(f"in force by now: {so_far}; perhaps {plan.flow}; deploy again once the store is back")
+            say(f"in force by now: {so_far}; perhaps {plan.flow}; the same command goes on from there")
             raise
     return deployed
 

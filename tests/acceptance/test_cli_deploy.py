@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 
 import pytest
 
@@ -147,9 +148,21 @@ def test_a_store_that_goes_away_half_way_leaves_what_is_said(project, server, st
             out, err = process.communicate(timeout=LIMIT_S)
     assert (process.returncode, out) == (3, "")
     said, why = err.splitlines()
-    assert said == "in force by now: a; perhaps b; deploy again once the store is back"
+    assert said == "in force by now: a; perhaps b; the same command goes on from there"
     assert why.startswith("flowengine: Redis at ")
     assert [words for _, _, words in deployed(project)] == ["was in force"] * 2 + ["in force, the first"]
+
+
+def test_ctrl_c_half_way_leaves_what_is_said_too(project, server, store):
+    with Proxy(server.socket_path, store) as proxy:
+        proxy.freeze_at("deploy", 2)
+        with project.start("deploy", "--redis-url", proxy.url) as process:
+            wait_until(lambda: proxy.has_lost(1), timeout_s=LIMIT_S)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=LIMIT_S)
+    assert (process.returncode, out) == (130, "")
+    # The line that a terminal's ^C is on is ended.
+    assert err == "in force by now: none; perhaps shop; the same command goes on from there\n\n"
 
 
 def test_a_store_that_goes_away_afterwards_takes_nothing_back(project, server, store):

@@ -7,8 +7,16 @@ import json
 import pytest
 
 from engine.errors import CorruptEvent, PayloadError
-from engine.events.codec import decode_entries, decode_entry, decode_json, encode_json, format_ts, to_envelope
-from engine.events.types import Event
+from engine.events.codec import (
+    decode_entries,
+    decode_entry,
+    decode_json,
+    decode_registry_entry,
+    encode_json,
+    format_ts,
+    to_envelope,
+)
+from engine.events.types import Event, RegistryEvent
 
 ENTRY = {
     b"type": b"emit",
@@ -99,6 +107,29 @@ def test_an_entry_that_is_no_event_is_told_by_its_id(change):
     entry = {name: value for name, value in (ENTRY | change).items() if value is not None}
     with pytest.raises(CorruptEvent, match="entry 5-1 is no event"):
         decode_entry(b"5-1", entry)
+
+
+REGISTRY_ENTRY = {b"type": b"registry.updated", b"ts": b"1767225600007", b"data": b'{"by":"w"}'}
+
+
+def test_an_event_of_the_registry_is_of_no_run():
+    event = decode_registry_entry(b"5-1", REGISTRY_ENTRY)
+    assert event == RegistryEvent(
+        id="5-1", ts_ms=1_767_225_600_007, type="registry.updated", data={"by": "w"}
+    )
+    assert to_envelope(event) == {
+        "id": "5-1",
+        "ts": "2026-01-01T00:00:00.007Z",
+        "type": "registry.updated",
+        "data": {"by": "w"},
+    }
+
+
+@pytest.mark.parametrize("change", [{b"type": None}, {b"ts": b"soon"}, {b"data": b"[]"}, {b"data": b"{"}])
+def test_an_entry_that_is_no_event_of_the_registry_is_told_by_its_id(change):
+    entry = {name: value for name, value in (REGISTRY_ENTRY | change).items() if value is not None}
+    with pytest.raises(CorruptEvent, match="entry 5-1 is no event"):
+        decode_registry_entry(b"5-1", entry)
 
 
 def test_many_at_once():
