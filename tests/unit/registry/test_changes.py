@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from engine.registry.changes import Changes, FlowChange, compare
 from tests.support.store import plan_from
 
-GREET = {"start": {"emits": ["ready"]}, "greet": {"subscribes": "ready"}}
+GREET: dict[str, dict[str, Any]] = {"start": {"emits": ["ready"]}, "greet": {"subscribes": "ready"}}
 
 
 def change_of(before, after):
