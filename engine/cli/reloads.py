@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from engine.compile.plan import Plan
+from engine.declare.discover import SETTINGS_FILE
 from engine.registry.changes import FlowChange
 from engine.reload.reloader import Delayed, Outcome, Rejected, SettingsChanged, Updated
 
@@ -39,7 +40,7 @@ def outcome_lines(
         case Delayed(reason):
             return [f"not in force yet: {reason}; tried again until it is"]
         case SettingsChanged():
-            return ["settings are read at the start only: start this again to use what they say now"]
+            return [f"{SETTINGS_FILE} has changed: settings are read at the start, so start this again"]
 
 
 def _of_update(updated: Updated, pinned: Collection[tuple[str, str]], *, colour: bool) -> list[str]:
@@ -53,7 +54,7 @@ def _of_update(updated: Updated, pinned: Collection[tuple[str, str]], *, colour:
     if updated.modules:
         lines.append(_loaded(updated.modules, updated.built.plans))
     if not lines:
-        lines.append("read again: nothing differs from what is served")
+        lines.append("nothing differs from what is served")
     if updated.is_mended:
         lines[0] = f"mended: {lines[0]}"
     lines[-1] += f"  ({format_duration(updated.took_ms)})"

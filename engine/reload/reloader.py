@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 
 from engine.clock import monotonic_ms
@@ -29,7 +29,7 @@ from engine.compile.build import Built
 from engine.compile.link import Handler
 from engine.compile.plan import Plan
 from engine.control.announce import announce_rejection, announce_update
-from engine.control.deploy import deploy
+from engine.control.deploy import Deployed, changes_of, deploy
 from engine.declare.diagnostic import Diagnostic
 from engine.errors import StoreError
 from engine.registry.changes import Changes, compare
@@ -67,6 +67,11 @@ class Updated:
     warnings: tuple[Diagnostic, ...]
     is_mended: bool
     took_ms: float
+
+    @property
+    def is_without_news(self) -> bool:
+        """Whether all is as it was before."""
+        return self.changes.is_empty and not (self.modules or self.warnings or self.is_mended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +158,7 @@ class Reloader:
         self._by = by
         self._start_mode = start_mode
         self._seen: _Seen | None = None
+        self._served_flows: Mapping[str, bytes | None] = {}
         self._settings = files.settings()
         self._told: Counter[tuple[str, str, str]] = Counter()
         self._doubted: Built | None = None
@@ -199,17 +205,25 @@ class Reloader:
                 return None
             changes = compare(before, built.plans)
             try:
-                later = self._deploy(built, changes)
+                deployed = self._deploy(built, changes)
             except StoreError as error:
                 return self._delay(error)
             self._swap(built.plans, built.handlers)
             renewal.is_kept = True
+        took_ms = monotonic_ms() - begun_ms
         self._modules.keep(built.handlers)
         # With what was run in fact, which may be more modules, or later texts than were looked at.
         notes = self._modules.notes()
         self._seen = _Seen(seen.flows, {it.path: it.digest for it in notes}, frozenset())
         modules = tuple(sorted(stale & {it.name for it in notes}))
-        return self._accept(built, changes, modules, later, monotonic_ms() - begun_ms)
+        self._announce(deployed, changes, modules)
+        warnings, _ = self._compared(built.diagnostics)
+        later = {plan.flow: became.in_force for plan, became in deployed if became.in_force is not None}
+        updated = Updated(built, changes, modules, later, warnings, self.standing is not None, took_ms)
+        is_same = seen.flows == self._served_flows and updated.is_without_news
+        self.built, self.standing, self._doubted, self._is_delayed = built, None, None, False
+        self._served_flows = seen.flows
+        return None if is_same else updated
 
     def _doubt(self, built: Built, seen: _Seen) -> None:
         if self._doubted is None:
@@ -218,40 +232,29 @@ class Reloader:
         if not seen.others:
             self._seen = seen._replace(others=self._files.modules())
 
-    def _deploy(self, built: Built, changes: Changes) -> dict[str, str]:
-        """Put what has changed in force in the store; answers what stays in force since it came later."""
+    def _deploy(self, built: Built, changes: Changes) -> list[tuple[Plan, Deployed]]:
+        """Put what has changed in force in the store."""
         mode = self._start_mode if self.built is None else "deploy"
         changed = {change.flow for change in (*changes.added, *changes.altered)}
-        later = {}
-        for plan in built.plans:
-            if plan.flow in changed:
-                source = built.sources[built.files[plan.flow]]
-                deployed = deploy(self._store, plan, source=source, mode=mode)
-                if deployed.outcome == "old" and deployed.in_force is not None:
-                    later[plan.flow] = deployed.in_force
-        return later
+        return [
+            (plan, deploy(self._store, plan, source=built.sources[built.files[plan.flow]], mode=mode))
+            for plan in built.plans
+            if plan.flow in changed
+        ]
+
+    def _announce(
+        self, deployed: Sequence[tuple[Plan, Deployed]], changes: Changes, modules: Sequence[str]
+    ) -> None:
+        """Tell who follows the registry what is new in the store, and not what it had already."""
+        with suppress(StoreError):
+            told = replace(changes_of(self._store, deployed), removed=changes.removed)
+            announce_update(self._store, by=self._by, changes=told, modules=modules)
 
     def _delay(self, error: StoreError) -> Delayed | None:
         # As if nothing had been looked at: the next look tries again.
         self._seen = None
         is_new, self._is_delayed = not self._is_delayed, True
         return Delayed(str(error)) if is_new else None
-
-    def _accept(
-        self,
-        built: Built,
-        changes: Changes,
-        modules: tuple[str, ...],
-        later: Mapping[str, str],
-        took_ms: float,
-    ) -> Updated:
-        fresh, _ = self._compared(built.diagnostics)
-        is_mended = self.standing is not None
-        self.built, self.standing, self._doubted, self._is_delayed = built, None, None, False
-        if modules or not changes.is_empty:
-            with suppress(StoreError):
-                announce_update(self._store, by=self._by, changes=changes, modules=modules)
-        return Updated(built, changes, modules, later, fresh, is_mended, took_ms)
 
     def _reject(self, built: Built) -> Rejected | None:
         fresh, mended = self._compared(built.diagnostics)

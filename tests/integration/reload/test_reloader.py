@@ -235,6 +235,25 @@ def test_what_turns_out_right_in_time_is_not_mentioned(served: Desk, code: Code,
     assert kinds(store) == ["registry.updated", "registry.updated"]
 
 
+def test_what_was_wrong_for_a_moment_and_is_as_before_is_not_mentioned(served: Desk, code: Code) -> None:
+    code.write("flows/order.yaml", "")
+    code.write("handlers/order.py", "def")
+    assert served.look() is None
+    code.write("flows/order.yaml", FLOW + PACK)
+    code.write("handlers/order.py", HANDLERS)
+
+    assert served.look() is None
+    assert served.reloader.look(is_hint=False) is None
+
+
+def test_what_the_store_has_already_is_not_announced_again(served: Desk, code: Code, store: Store) -> None:
+    again = Desk(code, store)
+
+    assert [change.flow for change in again.updated().changes.added] == ["order"]
+
+    assert kinds(store) == ["registry.updated"]
+
+
 def test_only_what_is_new_is_told(served: Desk, code: Code) -> None:
     code.write("flows/order.yaml", FLOW + PACK.replace("taken", "token"))
     first = served.rejected()

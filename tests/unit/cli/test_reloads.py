@@ -62,7 +62,7 @@ def lines(outcome: Outcome, *, pinned: Sequence[tuple[str, str]] = (), can_ask: 
         (Changes(altered=(change(),)), "order 3f4eca37 → 81bb02aa: its labels altered"),
         (Changes(added=(change(before=None, added=("take", "pack")),)), "order 81bb02aa is new: take, pack"),
         (Changes(removed=(change(after=None),)), "order 3f4eca37 is gone"),
-        (Changes(), "read again: nothing differs from what is served"),
+        (Changes(), "nothing differs from what is served"),
     ],
 )
 def test_a_line_says_what_has_become_of_a_flow(changes: Changes, words: str) -> None:
@@ -85,9 +85,7 @@ def test_modules_are_named_with_the_steps_whose_code_is_new() -> None:
 
 
 def test_what_was_mended_begins_the_line() -> None:
-    assert lines(update(is_mended=True)) == [
-        "mended: read again: nothing differs from what is served  (41 ms)"
-    ]
+    assert lines(update(is_mended=True)) == ["mended: nothing differs from what is served  (41 ms)"]
 
 
 def test_new_warnings_are_shown_whole() -> None:
@@ -141,4 +139,4 @@ def test_a_store_that_is_away_and_changed_settings_are_said_in_a_line() -> None:
     assert lines(Delayed("Redis cannot be reached")) == [
         "not in force yet: Redis cannot be reached; tried again until it is"
     ]
-    assert "settings are read at the start only" in lines(SettingsChanged())[0]
+    assert "flowengine.toml has changed: settings are read at the start" in lines(SettingsChanged())[0]
