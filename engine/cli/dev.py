@@ -68,9 +68,11 @@ def command(threads: int | None, redis_url: str | None) -> int:
         )
         with Interrupts().caught() as interrupts:
             try:
-                worker.start()
                 say(who_works(project, worker.worker_id))
                 desk = _Desk(project, store, reloader)
+                # First, so that a job that waits is not fetched before there is code for it.
+                desk.look(is_hint=True)
+                worker.start()
                 hints = changes(files.folders, is_over=lambda: interrupts.is_asked, blind=_say_blind)
                 for is_hint in hints:
                     desk.look(is_hint=is_hint)
@@ -110,7 +112,9 @@ class _Desk:
             say("\n" + render_text(first.warnings, first.built.sources, colour=self._colour) + "\n")
         flow = first.built.plans[0].flow
         say(f"try, in another terminal: {self._project.command(f'run {flow}')}")
-        say(f"save a flow or a handler, and it is in force; {how_to_stop(self._project)}")
+        enter = "; Enter shows what that is, or all that is wrong" if self._can_ask else ""
+        say(f"what you save is in force at once{enter}")
+        say(how_to_stop(self._project))
 
     def _tell(self, outcome: Outcome) -> None:
         lines = outcome_lines(outcome, pinned=self._pinned(), can_ask=self._can_ask, colour=self._colour)

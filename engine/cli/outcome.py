@@ -55,6 +55,7 @@ def _activation_to_dict(activation: Activation) -> dict[str, Any]:
         "duration": None if started is None or ended is None else max(0, ended - started),
         "result": activation.result,
         "error": activation.error,
+        "unroutable": activation.unroutable,
     }
 
 

@@ -83,13 +83,11 @@ def _loaded(modules: Sequence[str], plans: Sequence[Plan]) -> str:
 
 def _of_rejection(rejected: Rejected, *, can_ask: bool, colour: bool) -> list[str]:
     built, fresh = rejected.built, rejected.fresh
-    old = len(built.diagnostics) - len(fresh)
     told = summary(built.diagnostics, flows=len(built.plans), imports=True)
-    if old:
+    if len(built.diagnostics) > len(fresh):
         counts = f"{len(fresh)} of them new" if fresh else f"{rejected.mended} less than before"
         told += f" ({counts}{_ENTER if can_ask else ''})"
-    rest = "what was in force stays so" if rejected.is_serving else "nothing is served until that is mended"
-    lines = [f"not in force: {told}; {rest}"]
-    if fresh:
-        lines += ["", render_text(fresh, built.sources, colour=colour), ""]
-    return lines
+    if not fresh:
+        return [f"not in force: {told}"]
+    rest = "what was in force stays so" if rejected.is_serving else "nothing is served until it is mended"
+    return [f"not in force; {rest}", "", render_text(fresh, built.sources, colour=colour), "", told]

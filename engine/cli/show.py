@@ -197,6 +197,8 @@ def _cells(run: RunState, activation: Activation, *, now_ms: int) -> tuple[str, 
     told = "" if activation.result is None else short_value(activation.result)
     if activation.error is not None and activation.result is None:
         told = one_line(error_text(activation.error))
+    if activation.unroutable is not None and activation.is_open:
+        told = f"cannot be served: {one_line(activation.unroutable)}"
     return (
         activation.step_id,
         activation.state,

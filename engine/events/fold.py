@@ -26,6 +26,7 @@ from .types import (
     STEP_RETRY,
     STEP_SKIPPED,
     STEP_STARTED,
+    STEP_UNROUTABLE,
     Event,
 )
 
@@ -47,6 +48,7 @@ class Activation:
         ended_at_ms: When it was settled.
         result: What its handler returned.
         error: `{type, message, traceback?}` of its last failure.
+        unroutable: Why the last worker that had it could not serve it, until an attempt begins; or None.
     """
 
     step: str
@@ -61,6 +63,7 @@ class Activation:
     ended_at_ms: int | None = None
     result: Any = None
     error: dict[str, Any] | None = None
+    unroutable: str | None = None
 
     @property
     def is_open(self) -> bool:
@@ -133,6 +136,8 @@ class RunState:
         # From here on nothing may fail.
         if activation is not None and event.type in state.ACTIVATION[state.RUNNING]:
             self._move(activation, event)
+        elif activation is not None and event.type == STEP_UNROUTABLE:
+            activation.unroutable = event.data.get("reason")
         self._count(event)
         self._make_due(due, event)
         if change is not None:
@@ -169,6 +174,7 @@ class RunState:
     def _move(self, activation: Activation, event: Event) -> None:
         activation.state = state.ACTIVATION[activation.state][event.type]
         activation.attempt = event.attempt or activation.attempt
+        activation.unroutable = None
         if event.type == STEP_STARTED:
             activation.started_at_ms = event.ts_ms
             activation.worker = event.data.get("worker")

@@ -70,6 +70,15 @@ def test_a_long_name_of_a_step_leaves_its_times_and_its_result(width):
     assert "…" in line
 
 
+def test_a_step_that_cannot_be_served_says_why_until_an_attempt_begins():
+    events = [
+        event("flow.start", 0, version=VERSION, input=None, to=["take#1"]),
+        event("step.unroutable", 5, "take#1", 1, worker="w1", release="1", reason="no function `take`"),
+    ]
+    assert told(events)[7].split(maxsplit=2) == ["take#1", "waiting", "cannot be served: no function `take`"]
+    assert "cannot be served" not in "".join(told([*events, event("step.started", 9, "take#1", 1)]))
+
+
 def test_a_run_that_nobody_has_begun_waits():
     lines = told(HALF_WAY[:1], now_ms=BEGIN_MS + 5_000)
     assert "take#1  waiting" in lines[7]
