@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from engine.clock import now_ms
 from engine.declare.discover import SETTINGS_FILE, flow_files_in
 
-from .modules import digest_of
+from .modules import FOREIGN, digest_of
 
 #: Age in milliseconds up to which the time of a file may be that of a later save, too: file systems count in
 #: steps, some of them of two seconds.
@@ -24,9 +24,6 @@ _YOUNG_MS: Final = 3_000
 
 #: Folders that are looked after, at most; the flows come first. What is in others is found only by looking.
 _MOST_FOLDERS: Final = 2_000
-
-#: Folders with files of others, which nobody edits while a flow is made.
-_FOREIGN: Final = frozenset({"__pycache__", "node_modules", "site-packages"})
 
 
 class Status(NamedTuple):
@@ -121,4 +118,4 @@ def _folders_in(folder: str) -> list[str]:
             names = sorted(entry.name for entry in entries if entry.is_dir())
     except OSError:
         return []
-    return [os.path.join(folder, name) for name in names if not name.startswith(".") and name not in _FOREIGN]
+    return [os.path.join(folder, name) for name in names if not name.startswith(".") and name not in FOREIGN]

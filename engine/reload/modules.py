@@ -44,8 +44,8 @@ from .imports import imports_of
 #: Functions that are kept in case new code lacks them, at most.
 _KEPT: Final = 1_000
 
-#: Folders below the project whose modules are not the project's own.
-_FOREIGN: Final = frozenset({"site-packages", "node_modules"})
+#: Folders below the project with files of others, which nobody edits while a flow is made.
+FOREIGN: Final = frozenset({"site-packages", "node_modules", "__pycache__"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Modules:
         if name.partition(".")[0] == "engine" or not path.startswith(self._root + os.sep):
             return False
         parts = path[len(self._root) + 1 :].split(os.sep)
-        return not any(part.startswith(".") or part in _FOREIGN for part in parts)
+        return not any(part.startswith(".") or part in FOREIGN for part in parts)
 
     def run(self, name: str, loader: _Loader) -> CodeType:
         """Compile a module from its source, and note what it says.
