@@ -45,7 +45,8 @@ def command(threads: int | None, redis_url: str | None) -> int:
     their way finish on the version that they began with, and run the code that is there
     now. What is wrong with a save is told; until it is mended all stays as it was.
     """
-    project = open_project(redis_url=redis_url, threads=threads)
+    otherwise = "make one with `flowengine init DIR`"
+    project = open_project(redis_url=redis_url, threads=threads, otherwise=otherwise)
     (flows,) = paths = declaration_paths(project, ())
     files = Files(project.root, flows)
     configure_logs()

@@ -139,7 +139,10 @@ def declaration_paths(project: Project, paths: Sequence[Path]) -> list[Path]:
     if paths:
         return [folder if path.resolve() == root else path for path in paths]
     if not folder.is_dir():
-        raise UsageError(f"there is no folder `{folder}`; name the flow files to read")
+        raise UsageError(
+            f"there is no folder `{folder}`; name the flow files to read, "
+            f"or make a project with `flowengine init DIR`"
+        )
     return [folder]
 
 

@@ -1,4 +1,4 @@
-"""What the tests of whole processes share: a workshop that looks on, and a mill that is closed at the end."""
+"""What the tests of whole processes share: who looks on, and projects whose processes end with the test."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import pytest
 
 from engine.embedded.server import EmbeddedServer
 from engine.store.connection import Store
+from tests.acceptance.command import FLOW, HANDLERS
 from tests.support.project import Mill
+from tests.support.studio import Studio
 from tests.support.worker import Workshop
 
 
@@ -37,3 +39,13 @@ def new_mill(tmp_path: Path, server: EmbeddedServer, prefix: str) -> Iterator[Ca
     yield make
     for mill in mills:
         mill.close()
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    """The project `shop`, to be edited; its books are looked at when all is over."""
+    studio = Studio(tmp_path)
+    studio.write("flows/shop.yaml", FLOW)
+    studio.write("handlers/shop.py", HANDLERS)
+    yield studio
+    studio.close()

@@ -6,8 +6,14 @@ import json
 import re
 
 from tests.acceptance.command import ROOT, Project
+from tests.support.studio import READY, Studio
 
 README = (ROOT / "README.md").read_text()
+
+
+#: What differs from one time to the next: the worker's id, when it was, how long it took; and what is told
+#: on a terminal only.
+VARIES = re.compile(r"(?m)(?<=^worker )\w+|^\d\d:\d\d:\d\d  |  \(\d+ ms\)$|; Enter shows .*$")
 
 
 def block(language):
@@ -37,3 +43,21 @@ def test_every_command_that_the_readme_names_exists(tmp_path):
     assert named >= {"run", "validate", "worker", "runs", "logs"}
     for command in sorted(named):
         assert Project(tmp_path).run(command, "--help").returncode == 0
+
+
+def test_dev_says_of_saves_what_the_readme_shows(tmp_path):
+    Project(tmp_path).run("init", "shop")
+    studio = Studio(tmp_path / "shop")
+    try:
+        dev = studio.begin_dev()
+        told = dev.hears(READY)
+        studio.edit("handlers/hello.py", '"Namaste"', '"Namaste", "Ahoj"')
+        told += dev.hears("anew")
+        studio.edit("flows/hello.yaml", "emits: [greeting.made]", "emits: [greeting.done]")
+        told += dev.hears("there may be more")
+        studio.edit("flows/hello.yaml", "emits: [greeting.done]", "emits: [greeting.made]")
+        told += dev.hears("mended: ")
+    finally:
+        studio.close()
+    shown = README.partition("&& flowengine dev\n...\n")[2].partition("```")[0]
+    assert VARIES.sub("", "\n".join(told) + "\n") == VARIES.sub("", shown)
