@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import select
 import sys
-from functools import partial
 from typing import Final
 
 import click
 
 from engine.app import open_worker
 from engine.clock import now_ms
-from engine.compile.build import Built, build
+from engine.compile.build import Builder, Built
 from engine.errors import StoreError
 from engine.logs import configure_logs
 from engine.reload.files import Files
@@ -61,7 +60,7 @@ def command(threads: int | None, redis_url: str | None) -> int:
             store,
             files=files,
             modules=modules,
-            build=partial(build, paths, root=project.root, import_handlers=True),
+            build=Builder(paths, root=project.root, import_handlers=True).build,
             swap=worker.swap,
             by=worker.worker_id,
             # A store that others use, too, has its versions in force for a reason.

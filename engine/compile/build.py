@@ -50,30 +50,59 @@ class Built:
     @property
     def is_sound(self) -> bool:
         """Whether nothing is wrong with any of the files; warnings do not count."""
-        return not any(diagnostic.is_error for diagnostic in self.diagnostics)
+        return not _has_error(self.diagnostics)
 
 
-@dataclass(slots=True)
-class _Unit:
-    """A file on its way.
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """What a file says by itself, whatever the others say.
 
     Attributes:
         source: The file.
-        diagnostics: What is wrong with it so far.
+        diagnostics: What is wrong with it.
         name: The flow's name, if that much can be read.
         flow: The declaration, if the file has the shape of one.
         handlers: The import paths in it, whether or not it has that shape.
+        plan: The flow compiled, if nothing is wrong with it.
     """
 
     source: FlowFile
-    diagnostics: list[Diagnostic]
+    diagnostics: tuple[Diagnostic, ...]
     name: Located | None = None
     flow: FlowDeclaration | None = None
     handlers: tuple[Located, ...] = ()
+    plan: Plan | None = None
+
+
+class _Unit:
+    """A file on its way among the others.
+
+    Attributes:
+        declared: What it says.
+        diagnostics: What is wrong with it so far.
+        flow: The declaration, as long as no other file keeps it from being one.
+    """
+
+    def __init__(self, declared: _Declared) -> None:
+        self.declared = declared
+        self.diagnostics = list(declared.diagnostics)
+        self.flow = declared.flow
+
+    @property
+    def file(self) -> str:
+        return self.declared.source.file
+
+    @property
+    def name(self) -> Located | None:
+        return self.declared.name
+
+    @property
+    def handlers(self) -> tuple[Located, ...]:
+        return self.declared.handlers
 
     @property
     def is_sound(self) -> bool:
-        return self.flow is not None and not any(diagnostic.is_error for diagnostic in self.diagnostics)
+        return self.flow is not None and not _has_error(self.diagnostics)
 
 
 def build(paths: Sequence[Path], *, root: Path, import_handlers: bool) -> Built:
@@ -84,37 +113,68 @@ def build(paths: Sequence[Path], *, root: Path, import_handlers: bool) -> Built:
         root: The project's folder, below which handlers are looked for first.
         import_handlers: Whether to import the handlers of sound flows, which runs the user's modules.
     """
-    files, of_paths = discover(paths)
-    units = [_declared(file) for file in files]
-    _refuse_second_names(units)
-    _refuse_shared_limits(units)
-    _look_handlers_up(units, root)
-    linked = _link_handlers(units, root) if import_handlers else {}
-    sound = [unit for unit in units if unit.is_sound]
-    return Built(
-        plans=tuple(plan_of(unit.flow) for unit in sound if unit.flow is not None),
-        handlers={
-            handler.text: linked[handler.text] for unit in sound for handler in unit.handlers if linked
-        },
-        diagnostics=(*of_paths, *(found for unit in units for found in _in_order(unit.diagnostics))),
-        sources=_texts(units),
-        files={unit.name.text: unit.source.file for unit in reversed(units) if unit.name},
+    return Builder(paths, root=root, import_handlers=import_handlers).build()
+
+
+class Builder:
+    """Builds the same files again and again; what a text says by itself is found out once."""
+
+    def __init__(self, paths: Sequence[Path], *, root: Path, import_handlers: bool) -> None:
+        """Take arguments as those of `build`; nothing is read yet."""
+        self._paths = paths
+        self._root = root
+        self._imports_handlers = import_handlers
+        self._declared: Mapping[Path, _Declared] = {}
+        self._sources = Sources(root)
+
+    def build(self) -> Built:
+        """Read, check and compile the files as they are now."""
+        known = {path: declared.source for path, declared in self._declared.items()}
+        files, of_paths = discover(self._paths, known=known)
+        self._declared = {file.path: self._read(file) for file in files}
+        self._sources.look_again()
+        units = [_Unit(declared) for declared in self._declared.values()]
+        _refuse_second_names(units)
+        _refuse_shared_limits(units)
+        for unit in units:
+            unit.diagnostics.extend(check_handlers(unit.handlers, sources=self._sources))
+        linked = _link_handlers(units, self._root) if self._imports_handlers else {}
+        sound = [unit for unit in units if unit.is_sound]
+        return Built(
+            plans=tuple(unit.declared.plan for unit in sound if unit.declared.plan is not None),
+            handlers={
+                handler.text: linked[handler.text] for unit in sound for handler in unit.handlers if linked
+            },
+            diagnostics=(*of_paths, *(found for unit in units for found in _in_order(unit.diagnostics))),
+            sources=_texts(units),
+            files={unit.name.text: unit.file for unit in reversed(units) if unit.name},
+        )
+
+    def _read(self, file: FlowFile) -> _Declared:
+        before = self._declared.get(file.path)
+        return before if before is not None and before.source is file else _declared(file)
+
+
+def _declared(file: FlowFile) -> _Declared:
+    document = file.reading.document
+    if document is None:
+        return _Declared(file, file.reading.diagnostics)
+    of_shape = check_shape(document)
+    flow = None if of_shape else parse(document)
+    of_graph = check_graph(flow) if flow is not None else ()
+    diagnostics = (*file.reading.diagnostics, *of_shape, *of_graph)
+    return _Declared(
+        file,
+        diagnostics,
+        name=declared_name(document),
+        flow=flow,
+        handlers=tuple(declared_handlers(document)),
+        plan=plan_of(flow) if flow is not None and not _has_error(diagnostics) else None,
     )
 
 
-def _declared(file: FlowFile) -> _Unit:
-    unit = _Unit(file, list(file.reading.diagnostics))
-    document = file.reading.document
-    if document is None:
-        return unit
-    of_shape = check_shape(document)
-    unit.diagnostics.extend(of_shape)
-    unit.name = declared_name(document)
-    unit.handlers = tuple(declared_handlers(document))
-    if not of_shape:
-        unit.flow = parse(document)
-        unit.diagnostics.extend(check_graph(unit.flow))
-    return unit
+def _has_error(diagnostics: Iterable[Diagnostic]) -> bool:
+    return any(diagnostic.is_error for diagnostic in diagnostics)
 
 
 def _refuse_second_names(units: Iterable[_Unit]) -> None:
@@ -136,15 +196,9 @@ def _refuse_second_names(units: Iterable[_Unit]) -> None:
 
 def _refuse_shared_limits(units: Iterable[_Unit]) -> None:
     """Refuse steps that share a queue with a limit, wherever they are declared."""
-    of_file = {unit.source.file: unit for unit in units}
+    of_file = {unit.file: unit for unit in units}
     for found in check_queues(unit.flow for unit in units if unit.flow is not None):
         of_file[found.span.file].diagnostics.append(found)
-
-
-def _look_handlers_up(units: Iterable[_Unit], root: Path) -> None:
-    sources = Sources(root)
-    for unit in units:
-        unit.diagnostics.extend(check_handlers(unit.handlers, sources=sources))
 
 
 def _link_handlers(units: Iterable[_Unit], root: Path) -> dict[str, Handler]:
@@ -173,7 +227,7 @@ def _link_handlers(units: Iterable[_Unit], root: Path) -> dict[str, Handler]:
 
 def _texts(units: Iterable[_Unit]) -> dict[str, str]:
     """The text of the flow files, and of the modules that diagnostics point into."""
-    texts = {unit.source.file: unit.source.text for unit in units}
+    texts = {unit.file: unit.declared.source.text for unit in units}
     related = (found.related.span.file for unit in units for found in unit.diagnostics if found.related)
     for file in related:
         if file not in texts:

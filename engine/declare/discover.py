@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from .diagnostic import Diagnostic
 from .document import MAX_FILE_BYTES, Reading, decode, start_of
@@ -60,8 +61,14 @@ def find_flow(root: Path, flows_dir: str, name: str) -> list[Path]:
     return [path for path in flow_files_in(root / flows_dir) if _name_in(path) == name]
 
 
-def discover(paths: Sequence[Path]) -> tuple[tuple[FlowFile, ...], tuple[Diagnostic, ...]]:
+def discover(
+    paths: Sequence[Path], *, known: Mapping[Path, FlowFile] = MappingProxyType({})
+) -> tuple[tuple[FlowFile, ...], tuple[Diagnostic, ...]]:
     """Read all flow files among `paths`, and those in folders among them, each once.
+
+    Args:
+        paths: Files and folders.
+        known: Files as they were, by path: one with the same text is answered as it is.
 
     Returns:
         The files that are there, in order, and what is wrong with the paths
@@ -78,7 +85,7 @@ def discover(paths: Sequence[Path]) -> tuple[tuple[FlowFile, ...], tuple[Diagnos
             key = file.resolve()
             if key in files:
                 continue
-            read = _read(file)
+            read = _read(file, known.get(file))
             if isinstance(read, Diagnostic):
                 diagnostics.append(read)
             else:
@@ -103,7 +110,7 @@ def flow_files_in(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def _read(path: Path) -> FlowFile | Diagnostic:
+def _read(path: Path, known: FlowFile | None = None) -> FlowFile | Diagnostic:
     file = display_name(path)
     try:
         with path.open("rb") as stream:
@@ -118,6 +125,8 @@ def _read(path: Path) -> FlowFile | Diagnostic:
     text = decode(file, data)
     if isinstance(text, Diagnostic):
         return FlowFile(path, file, data.decode("utf-8", "replace"), Reading(None, (text,)))
+    if known is not None and (known.file, known.text) == (file, text):
+        return known
     return FlowFile(path, file, text, _read_text(path.suffix, file, text))
 
 

@@ -88,8 +88,17 @@ class Sources:
     """Finds and reads modules, each once."""
 
     def __init__(self, root: Path) -> None:
+        """Nothing has been looked for yet; modules are looked for in `root` first."""
         self._root = str(root)
+        self._parsed: dict[Path, tuple[bytes, Found]] = {}
+        self._parsed_before: dict[Path, tuple[bytes, Found]] = {}
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Find and read modules anew; one whose text is the same is not parsed again."""
         self._found: dict[str, Found] = {}
+        self._tops: dict[str, ModuleSpec | None] = {}
+        self._parsed, self._parsed_before = {}, self._parsed
         # Finders remember what is in a folder, and a file may have come since.
         importlib.invalidate_caches()
 
@@ -101,7 +110,9 @@ class Sources:
 
     def _find(self, name: str) -> Found:
         parts = name.split(".")
-        spec = self._top_level(parts[0])
+        if parts[0] not in self._tops:
+            self._tops[parts[0]] = self._top_level(parts[0])
+        spec = self._tops[parts[0]]
         if spec is None:
             return Missing(parts[0], (self._root,))
         for number, part in enumerate(parts[1:], start=2):
@@ -110,7 +121,7 @@ class Sources:
             spec = PathFinder.find_spec(part, folders) if folders else None
             if spec is None:
                 return Missing(".".join(parts[:number]), tuple(folders))
-        return _look_into(spec)
+        return self._look_into(spec)
 
     def _top_level(self, name: str) -> ModuleSpec | None:
         if spec := own_folder(self._root, name) or PathFinder.find_spec(name, [self._root, *sys.path]):
@@ -120,6 +131,22 @@ class Sources:
             return importlib.util.find_spec(name)
         except (ImportError, ValueError):
             return None
+
+    def _look_into(self, spec: ModuleSpec) -> Found:
+        if spec.origin is None and spec.submodule_search_locations is not None:
+            return Folder(tuple(spec.submodule_search_locations))
+        if not isinstance(spec.loader, SourceFileLoader) or spec.origin is None:
+            return Opaque()
+        path = Path(spec.origin)
+        try:
+            source = path.read_bytes()
+        except OSError as error:
+            return Unparsable(path, "", f"it cannot be read: {error.strerror}", 1, 1)
+        text, found = self._parsed_before.get(path, (None, None))
+        if found is None or text != source:
+            found = _parse(path, source)
+        self._parsed[path] = source, found
+        return found
 
 
 def own_folder(root: str, name: str) -> ModuleSpec | None:
@@ -153,16 +180,7 @@ def modules_in(folders: Sequence[str]) -> Iterator[str]:
                 yield stem
 
 
-def _look_into(spec: ModuleSpec) -> Found:
-    if spec.origin is None and spec.submodule_search_locations is not None:
-        return Folder(tuple(spec.submodule_search_locations))
-    if not isinstance(spec.loader, SourceFileLoader) or spec.origin is None:
-        return Opaque()
-    path = Path(spec.origin)
-    try:
-        source = path.read_bytes()
-    except OSError as error:
-        return Unparsable(path, "", f"it cannot be read: {error.strerror}", 1, 1)
+def _parse(path: Path, source: bytes) -> Found:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

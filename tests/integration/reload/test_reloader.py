@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 import pytest
 
-from engine.compile.build import build
+from engine.compile.build import Builder
 from engine.control.deploy import plan_in_force
 from engine.reload.reloader import (
     Delayed,
@@ -42,7 +41,7 @@ class Desk:
             store,
             files=code.files,
             modules=code.modules,
-            build=partial(build, [code.root / "flows"], root=code.root, import_handlers=True),
+            build=Builder([code.root / "flows"], root=code.root, import_handlers=True).build,
             swap=self._swap,
             by="w1",
             start_mode="serve",
@@ -58,7 +57,9 @@ class Desk:
 
     def wait(self) -> Outcome:
         """Look as time goes by, until there is something to tell."""
-        return wait_until(lambda: self.reloader.look(is_hint=False))
+        outcome = wait_until(lambda: self.reloader.look(is_hint=False))
+        assert outcome is not None
+        return outcome
 
     def updated(self) -> Updated:
         outcome = self.look()

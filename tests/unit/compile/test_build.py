@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from engine.compile.build import build
+from engine.compile.build import Builder, build
 from tests.unit.declare.telling import told
 
 HELLO = """\
@@ -202,3 +203,51 @@ def test_a_sound_file_needs_no_validator_of_schemas(project):
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
     )
     assert run.stdout == "True False\n"
+
+
+def test_what_is_built_again_is_what_a_first_build_gives(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    flow = "flow: {name}\nsteps:\n  one: {{role: entry, handler: handlers.h:{name}}}\n"
+    states = [
+        {"flows/a.yaml": flow.format(name="a"), "handlers/h.py": "def a(job, ctx): ...\n"},
+        {"flows/a.yaml": flow.format(name="a"), "flows/b.yaml": flow.format(name="b")},
+        {"handlers/h.py": "def a(job, ctx): ...\ndef b(job, ctx): ...\n"},
+        {"flows/b.yaml": flow.format(name="a")},
+        {"flows/b.yaml": flow.format(name="b"), "handlers/h.py": "def a(job): ...\ndef b(job, ctx): ...\n"},
+        {"flows/b.yaml": "flow: [", "handlers/h.py": "def"},
+        {"flows/b.yaml": None, "handlers/h.py": "def a(job, ctx): ...\n"},
+        {"flows/a.yaml": None, "flows/c.toml": 'flow = "c"\n'},
+    ]
+    builder = Builder([tmp_path / "flows"], root=tmp_path, import_handlers=False)
+    for state in states:
+        for name, text in state.items():
+            path = tmp_path / name
+            path.parent.mkdir(exist_ok=True)
+            path.unlink() if text is None else path.write_text(text)
+
+        assert builder.build() == build([tmp_path / "flows"], root=tmp_path, import_handlers=False)
+
+
+def test_a_file_and_a_module_that_stay_as_they_are_are_parsed_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("flows", "handlers"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+    for name in ("a", "b"):
+        text = f"flow: {name}\nsteps:\n  one: {{role: entry, handler: handlers.{name}:one}}\n"
+        (tmp_path / "flows" / f"{name}.yaml").write_text(text)
+        (tmp_path / "handlers" / f"{name}.py").write_text("def one(job, ctx): ...\n")
+    parsed = []
+    for where, what in (("engine.declare.read_yaml.read_yaml", "flow"), ("ast.parse", "module")):
+        original = pkgutil.resolve_name(where)
+        monkeypatch.setattr(
+            where, lambda *args, _f=original, _w=what, **kw: (parsed.append(_w), _f(*args, **kw))[1]
+        )
+    builder = Builder([tmp_path / "flows"], root=tmp_path, import_handlers=False)
+    builder.build()
+    assert sorted(parsed) == ["flow", "flow", "module", "module"]
+
+    (tmp_path / "flows/a.yaml").write_text("# as agreed\n" + (tmp_path / "flows/a.yaml").read_text())
+    (tmp_path / "handlers/b.py").write_text("def one(job, ctx): pass\n")
+    builder.build()
+
+    assert sorted(parsed) == ["flow", "flow", "flow", "module", "module", "module"]
