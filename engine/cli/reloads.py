@@ -57,6 +57,8 @@ def _of_update(updated: Updated, pinned: Collection[tuple[str, str]], *, colour:
         lines.append("nothing differs from what is served")
     if updated.is_mended:
         lines[0] = f"mended: {lines[0]}"
+    if updated.is_late:
+        lines[0] = f"the store answers: {lines[0]}"
     lines[-1] += f"  ({format_duration(updated.took_ms)})"
     if updated.warnings:
         lines += ["", render_text(updated.warnings, updated.built.sources, colour=colour), ""]

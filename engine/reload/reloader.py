@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
@@ -57,6 +58,7 @@ class Updated:
         later: By flow, the version that stays in force in the store where that came later.
         warnings: Those that were not there before.
         is_mended: Whether something was wrong before, and was told.
+        is_late: Whether the store had to be waited for, and that was told.
         took_ms: From the look to the swap.
     """
 
@@ -66,12 +68,13 @@ class Updated:
     later: Mapping[str, str]
     warnings: tuple[Diagnostic, ...]
     is_mended: bool
+    is_late: bool
     took_ms: float
 
     @property
     def is_without_news(self) -> bool:
         """Whether all is as it was before."""
-        return self.changes.is_empty and not (self.modules or self.warnings or self.is_mended)
+        return self.changes.is_empty and not (self.modules or self.warnings or self.is_mended or self.is_late)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +166,7 @@ class Reloader:
         self._told: Counter[tuple[str, str, str]] = Counter()
         self._doubted: Built | None = None
         self._doubted_since_ms = self._moved_at_ms = self._looked_at_ms = 0.0
-        self._is_delayed = False
+        self._delayed: AbstractSet[str] = frozenset()
 
     def look(self, *, is_hint: bool) -> Outcome | None:
         """Look at the files if it is time to, and do what follows; answers what there is to tell.
@@ -207,7 +210,7 @@ class Reloader:
             try:
                 deployed = self._deploy(built, changes)
             except StoreError as error:
-                return self._delay(error)
+                return self._delay(error, changes)
             self._swap(built.plans, built.handlers)
             renewal.is_kept = True
         took_ms = monotonic_ms() - begun_ms
@@ -219,9 +222,10 @@ class Reloader:
         self._announce(deployed, changes, modules)
         warnings, _ = self._compared(built.diagnostics)
         later = {plan.flow: became.in_force for plan, became in deployed if became.in_force is not None}
-        updated = Updated(built, changes, modules, later, warnings, self.standing is not None, took_ms)
+        is_mended, is_late = self.standing is not None, bool(self._delayed)
+        updated = Updated(built, changes, modules, later, warnings, is_mended, is_late, took_ms)
         is_same = seen.flows == self._served_flows and updated.is_without_news
-        self.built, self.standing, self._doubted, self._is_delayed = built, None, None, False
+        self.built, self.standing, self._doubted, self._delayed = built, None, None, frozenset()
         self._served_flows = seen.flows
         return None if is_same else updated
 
@@ -235,7 +239,8 @@ class Reloader:
     def _deploy(self, built: Built, changes: Changes) -> list[tuple[Plan, Deployed]]:
         """Put what has changed in force in the store."""
         mode = self._start_mode if self.built is None else "deploy"
-        changed = {change.flow for change in (*changes.added, *changes.altered)}
+        # A call whose answer was lost may have moved a pointer, also if its edit has been undone since.
+        changed = self._delayed | _flows_of(changes)
         return [
             (plan, deploy(self._store, plan, source=built.sources[built.files[plan.flow]], mode=mode))
             for plan in built.plans
@@ -250,10 +255,11 @@ class Reloader:
             told = replace(changes_of(self._store, deployed), removed=changes.removed)
             announce_update(self._store, by=self._by, changes=told, modules=modules)
 
-    def _delay(self, error: StoreError) -> Delayed | None:
+    def _delay(self, error: StoreError, changes: Changes) -> Delayed | None:
         # As if nothing had been looked at: the next look tries again.
         self._seen = None
-        is_new, self._is_delayed = not self._is_delayed, True
+        is_new = not self._delayed
+        self._delayed |= _flows_of(changes)
         return Delayed(str(error)) if is_new else None
 
     def _reject(self, built: Built) -> Rejected | None:
@@ -281,6 +287,10 @@ class Reloader:
                 fresh.append(found)
         self._told = Counter(_key(found) for found in diagnostics)
         return tuple(fresh), left.total()
+
+
+def _flows_of(changes: Changes) -> AbstractSet[str]:
+    return frozenset(change.flow for change in (*changes.added, *changes.altered))
 
 
 def _key(found: Diagnostic) -> tuple[str, str, str]:

@@ -25,6 +25,7 @@ from .conftest import Code
 
 FLOW = "flow: order\nsteps:\n  take: {role: entry, handler: handlers.order:take, emits: [taken]}\n"
 PACK = "  pack: {subscribes: taken, handler: handlers.order:pack}\n"
+MAIL = "flow: mail\nsteps:\n  send: {role: entry, handler: handlers.order:pack}\n"
 HANDLERS = "def take(job, ctx):\n    return 1\n\n\ndef pack(job, ctx):\n    return 1\n"
 
 
@@ -175,7 +176,7 @@ def test_the_start_leaves_a_later_version_in_force_where_others_have_put_it(
 
 
 def test_a_removed_flow_is_served_no_more(served: Desk, code: Code) -> None:
-    code.write("flows/mail.yaml", "flow: mail\nsteps:\n  send: {role: entry, handler: handlers.order:pack}\n")
+    code.write("flows/mail.yaml", MAIL)
     served.updated()
 
     (code.root / "flows/mail.yaml").unlink()
@@ -219,7 +220,7 @@ def test_a_broken_file_holds_up_the_others_until_it_is_mended(served: Desk, code
     assert served.look() is None
     assert len(served.swaps) == 1
 
-    code.write("flows/mail.yaml", "flow: mail\nsteps:\n  send: {role: entry, handler: handlers.order:pack}\n")
+    code.write("flows/mail.yaml", MAIL)
     outcome = served.updated()
 
     assert outcome.is_mended
@@ -380,3 +381,29 @@ def test_a_store_that_is_away_delays_the_swap_and_is_told_once(
     assert isinstance(outcome, Updated)
     assert len(cut_off.swaps) == 2
     assert cut_off.handlers["handlers.order:take"](None, None) == 2
+
+
+def test_an_edit_that_is_undone_before_the_store_took_all_of_it_leaves_in_force_what_the_files_say(
+    served: Desk, code: Code, store: Store
+) -> None:
+    code.write("flows/mail.yaml", MAIL)
+    served.updated()
+    before = {flow: plan_in_force(store, flow).version for flow in ("mail", "order")}
+    versions = store.keys.versions("order")
+    with store.talking() as client:
+        client.rename(versions, f"{versions}-aside")
+        client.set(versions, "of a type that deploying cannot read")
+    code.write("flows/mail.yaml", MAIL.replace("send:", "post:"))
+    code.write("flows/order.yaml", FLOW)
+    assert isinstance(served.look(), Delayed)
+    assert plan_in_force(store, "mail").version != before["mail"]
+
+    code.write("flows/mail.yaml", MAIL)
+    code.write("flows/order.yaml", FLOW + PACK)
+    with store.talking() as client:
+        client.rename(f"{versions}-aside", versions)
+    outcome = served.updated()
+
+    assert outcome.is_late
+    assert outcome.changes.is_empty
+    assert {flow: plan_in_force(store, flow).version for flow in before} == before

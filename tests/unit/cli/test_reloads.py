@@ -40,7 +40,7 @@ def change(*, before: str | None = OLD, after: str | None = NEW, **steps: tuple[
 
 
 def update(changes: Changes | None = None, *, modules: tuple[str, ...] = (), **more: Any) -> Updated:
-    told = {"later": {}, "warnings": (), "is_mended": False, "took_ms": 41.2, **more}
+    told = {"later": {}, "warnings": (), "is_mended": False, "is_late": False, "took_ms": 41.2, **more}
     return Updated(built=built(), changes=changes or Changes(), modules=modules, **told)
 
 
@@ -86,6 +86,10 @@ def test_modules_are_named_with_the_steps_whose_code_is_new() -> None:
 
 def test_what_was_mended_begins_the_line() -> None:
     assert lines(update(is_mended=True)) == ["mended: nothing differs from what is served  (41 ms)"]
+
+
+def test_where_the_store_was_waited_for_the_line_says_so() -> None:
+    assert lines(update(is_late=True))[0].startswith("the store answers: nothing differs")
 
 
 def test_new_warnings_are_shown_whole() -> None:

@@ -208,7 +208,7 @@ def test_a_sound_file_needs_no_validator_of_schemas(project):
 def test_what_is_built_again_is_what_a_first_build_gives(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     flow = "flow: {name}\nsteps:\n  one: {{role: entry, handler: handlers.h:{name}}}\n"
-    states = [
+    states: list[dict[str, str | None]] = [
         {"flows/a.yaml": flow.format(name="a"), "handlers/h.py": "def a(job, ctx): ...\n"},
         {"flows/a.yaml": flow.format(name="a"), "flows/b.yaml": flow.format(name="b")},
         {"handlers/h.py": "def a(job, ctx): ...\ndef b(job, ctx): ...\n"},
@@ -228,6 +228,16 @@ def test_what_is_built_again_is_what_a_first_build_gives(tmp_path, monkeypatch):
         assert builder.build() == build([tmp_path / "flows"], root=tmp_path, import_handlers=False)
 
 
+def noting(function, what, calls):
+    """The function, which notes that it is called."""
+
+    def called(*args, **options):
+        calls.append(what)
+        return function(*args, **options)
+
+    return called
+
+
 def test_a_file_and_a_module_that_stay_as_they_are_are_parsed_once(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for folder in ("flows", "handlers"):
@@ -236,12 +246,9 @@ def test_a_file_and_a_module_that_stay_as_they_are_are_parsed_once(tmp_path, mon
         text = f"flow: {name}\nsteps:\n  one: {{role: entry, handler: handlers.{name}:one}}\n"
         (tmp_path / "flows" / f"{name}.yaml").write_text(text)
         (tmp_path / "handlers" / f"{name}.py").write_text("def one(job, ctx): ...\n")
-    parsed = []
+    parsed: list[str] = []
     for where, what in (("engine.declare.read_yaml.read_yaml", "flow"), ("ast.parse", "module")):
-        original = pkgutil.resolve_name(where)
-        monkeypatch.setattr(
-            where, lambda *args, _f=original, _w=what, **kw: (parsed.append(_w), _f(*args, **kw))[1]
-        )
+        monkeypatch.setattr(where, noting(pkgutil.resolve_name(where), what, parsed))
     builder = Builder([tmp_path / "flows"], root=tmp_path, import_handlers=False)
     builder.build()
     assert sorted(parsed) == ["flow", "flow", "module", "module"]
