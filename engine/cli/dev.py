@@ -117,10 +117,11 @@ class _Desk:
         say(how_to_stop(self._project))
 
     def _tell(self, outcome: Outcome) -> None:
-        lines = outcome_lines(outcome, pinned=self._pinned(), can_ask=self._can_ask, colour=self._colour)
-        clock = format_clock(now_ms())[:8]
-        say(f"{paint(clock, 'dim', is_on=self._colour)}  {lines[0]}")
-        for line in lines[1:]:
+        happened, more = outcome_lines(
+            outcome, pinned=self._pinned(), can_ask=self._can_ask, colour=self._colour
+        )
+        clock = paint(format_clock(now_ms())[:8], "dim", is_on=self._colour)
+        for line in (*(f"{clock}  {line}" for line in happened), *more):
             say(line)
 
     def _pinned(self) -> set[tuple[str, str]]:
@@ -147,8 +148,11 @@ def _say_blind(reason: str) -> None:
 def _is_asked() -> bool:
     """Whether somebody has pressed Enter; takes what was typed.
 
-    In the background a read would stop the process (SIGTTIN), so nothing is read there.
+    In the background a read would stop the process (SIGTTIN), so nothing is read there. Nor is it once a
+    handler has called `breakpoint()`: what is typed then is for the debugger.
     """
+    if "pdb" in sys.modules:
+        return False
     descriptor = sys.stdin.fileno()
     try:
         is_ours = os.tcgetpgrp(descriptor) == os.getpgrp()

@@ -23,8 +23,8 @@ _ENTER: Final = "; Enter shows all"
 
 def outcome_lines(
     outcome: Outcome, *, pinned: Collection[tuple[str, str]], can_ask: bool, colour: bool
-) -> list[str]:
-    """What to say of an outcome.
+) -> tuple[list[str], list[str]]:
+    """What to say of an outcome: lines that say what happened, and below them, what more there is to see.
 
     Args:
         outcome: What became of a save.
@@ -38,12 +38,14 @@ def outcome_lines(
         case Rejected():
             return _of_rejection(outcome, can_ask=can_ask, colour=colour)
         case Delayed(reason):
-            return [f"not in force yet: {reason}; tried again until it is"]
+            return [f"not in force yet: {reason}; tried again until it is"], []
         case SettingsChanged():
-            return [f"{SETTINGS_FILE} has changed: settings are read at the start, so start this again"]
+            return [f"{SETTINGS_FILE} has changed: settings are read at the start, so start this again"], []
 
 
-def _of_update(updated: Updated, pinned: Collection[tuple[str, str]], *, colour: bool) -> list[str]:
+def _of_update(
+    updated: Updated, pinned: Collection[tuple[str, str]], *, colour: bool
+) -> tuple[list[str], list[str]]:
     changes = updated.changes
     lines = [
         flow_words(change) + _in_flight(change, pinned)
@@ -60,9 +62,9 @@ def _of_update(updated: Updated, pinned: Collection[tuple[str, str]], *, colour:
     if updated.is_late:
         lines[0] = f"the store answers: {lines[0]}"
     lines[-1] += f"  ({format_duration(updated.took_ms)})"
-    if updated.warnings:
-        lines += ["", render_text(updated.warnings, updated.built.sources, colour=colour), ""]
-    return lines
+    if not updated.warnings:
+        return lines, []
+    return lines, ["", render_text(updated.warnings, updated.built.sources, colour=colour), ""]
 
 
 def _in_flight(change: FlowChange, pinned: Collection[tuple[str, str]]) -> str:
@@ -83,13 +85,13 @@ def _loaded(modules: Sequence[str], plans: Sequence[Plan]) -> str:
     return f"loaded {listed(modules)} anew{whose}"
 
 
-def _of_rejection(rejected: Rejected, *, can_ask: bool, colour: bool) -> list[str]:
+def _of_rejection(rejected: Rejected, *, can_ask: bool, colour: bool) -> tuple[list[str], list[str]]:
     built, fresh = rejected.built, rejected.fresh
     told = summary(built.diagnostics, flows=len(built.plans), imports=True)
     if len(built.diagnostics) > len(fresh):
         counts = f"{len(fresh)} of them new" if fresh else f"{rejected.mended} less than before"
         told += f" ({counts}{_ENTER if can_ask else ''})"
     if not fresh:
-        return [f"not in force: {told}"]
+        return [f"not in force: {told}"], []
     rest = "what was in force stays so" if rejected.is_serving else "nothing is served until it is mended"
-    return [f"not in force; {rest}", "", render_text(fresh, built.sources, colour=colour), "", told]
+    return [f"not in force; {rest}"], ["", render_text(fresh, built.sources, colour=colour), "", told]

@@ -127,7 +127,10 @@ class Terminal:
         os.close(os.open(os.ttyname(self.below), os.O_RDWR))
 
     def press_enter(self):
-        os.write(self.above, b"\n")
+        self.type("\n")
+
+    def type(self, text):
+        os.write(self.above, text.encode())
 
     def close(self):
         os.close(self.above)
@@ -173,3 +176,16 @@ def test_in_the_background_it_reads_nothing_and_is_not_stopped(studio, terminal)
     job = int(next(line for line in dev.lines if line.isdigit()))
     os.kill(job, signal.SIGTERM)
     assert dev.left()[1][-1] == STOPPED
+
+
+def test_what_is_typed_at_a_breakpoint_is_for_the_debugger(studio, terminal):
+    studio.edit("handlers/shop.py", '    return {"shipped"', '    breakpoint()\n    return {"shipped"')
+    dev = studio.dev("--threads", "1", **terminal.options(stdout=terminal.below))
+    run_id = studio.begin("shop", {"n": 6})
+    shown = b""
+    while b"(Pdb)" not in shown:
+        shown += os.read(terminal.above, 1_000)
+    terminal.type('job.data["n"] = 7\ncontinue\n')
+
+    assert studio.result_of(run_id) == {"shipped": 7}
+    assert not any(line.startswith("FLOW") for line in dev.lines[3:])

@@ -45,7 +45,8 @@ def update(changes: Changes | None = None, *, modules: tuple[str, ...] = (), **m
 
 
 def lines(outcome: Outcome, *, pinned: Sequence[tuple[str, str]] = (), can_ask: bool = False) -> list[str]:
-    return outcome_lines(outcome, pinned=pinned, can_ask=can_ask, colour=False)
+    happened, more = outcome_lines(outcome, pinned=pinned, can_ask=can_ask, colour=False)
+    return [*happened, *more]
 
 
 @pytest.mark.parametrize(
