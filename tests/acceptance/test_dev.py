@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import signal
 
 import pytest
 
-from tests.acceptance.command import COMMAND, Project
+from tests.acceptance.command import COMMAND, LIMIT_S, Project
 from tests.acceptance.test_cli_signals import has_server
 from tests.support.studio import READY, STOPPED, Dev
 
@@ -132,6 +133,13 @@ class Terminal:
     def type(self, text):
         os.write(self.above, text.encode())
 
+    def shows(self, text):
+        """Wait until a text stands on it that did not when this was called last."""
+        shown = b""
+        while text not in shown:
+            assert select.select([self.above], [], [], LIMIT_S)[0], shown
+            shown += os.read(self.above, 1_000)
+
     def close(self):
         os.close(self.above)
         os.close(self.below)
@@ -182,10 +190,12 @@ def test_what_is_typed_at_a_breakpoint_is_for_the_debugger(studio, terminal):
     studio.edit("handlers/shop.py", '    return {"shipped"', '    breakpoint()\n    return {"shipped"')
     dev = studio.dev("--threads", "1", **terminal.options(stdout=terminal.below))
     run_id = studio.begin("shop", {"n": 6})
-    shown = b""
-    while b"(Pdb)" not in shown:
-        shown += os.read(terminal.above, 1_000)
-    terminal.type('job.data["n"] = 7\ncontinue\n')
+    terminal.shows(b"(Pdb) ")
+    # For longer than it takes until Enter is looked for.
+    for _ in range(300):
+        terminal.type('job.data["n"] += 1\n')
+        terminal.shows(b"(Pdb) ")
+    terminal.type("continue\n")
 
-    assert studio.result_of(run_id) == {"shipped": 7}
+    assert studio.result_of(run_id) == {"shipped": 306}
     assert not any(line.startswith("FLOW") for line in dev.lines[3:])
