@@ -28,6 +28,7 @@ bench: $(READY)
 	@$(BIN)/python -m bench.chain
 	@$(BIN)/python -m bench.fan_out
 	@$(BIN)/python -m bench.waiting
+	@$(BIN)/python -m bench.reload
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache

@@ -30,15 +30,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
-from types import CodeType, ModuleType
-from typing import Any, Final
+from types import CodeType
+from typing import Final
 
 from engine.compile.link import Handler, link
 from engine.errors import HandlerError
 
+from .finder import SourceFinder, SourceLoader
 from .imports import imports_of
 
 #: Functions that are kept in case new code lacks them, at most.
@@ -85,7 +84,7 @@ class Modules:
         self._lock = threading.RLock()
         self._failed: dict[str, BaseException] = {}
         self._kept: OrderedDict[str, Handler] = OrderedDict()
-        self._finder = _Finder(self)
+        self._finder = SourceFinder(owns=self.owns, run=self._run)
 
     @contextmanager
     def watched(self) -> Iterator[Modules]:
@@ -103,12 +102,8 @@ class Modules:
         parts = path[len(self._root) + 1 :].split(os.sep)
         return not any(part.startswith(".") or part in FOREIGN for part in parts)
 
-    def run(self, name: str, loader: _Loader) -> CodeType:
-        """Compile a module from its source, and note what it says.
-
-        Raises:
-            BaseException: What it raised before, where it has been tried since the renewal began.
-        """
+    def _run(self, name: str, loader: SourceLoader) -> CodeType:
+        """Compile a module and note what it says; where it has failed since a renewal began, fail alike."""
         if name in self._failed:
             raise self._failed[name]
         data = loader.get_data(loader.path)
@@ -180,11 +175,12 @@ class Modules:
 
     def keep(self, handlers: Mapping[str, Handler]) -> None:
         """Keep functions by import path, in case later code lacks them; the last 1,000 of them."""
-        for path, handler in handlers.items():
-            self._kept[path] = handler
-            self._kept.move_to_end(path)
-        while len(self._kept) > _KEPT:
-            self._kept.popitem(last=False)
+        with self._lock:
+            for path, handler in handlers.items():
+                self._kept[path] = handler
+                self._kept.move_to_end(path)
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
 
     def _load_anew(self, stale: Sequence[str]) -> None:
         order, is_circular = self._in_order(stale)
@@ -228,11 +224,9 @@ class Renewal:
         """Remember the modules of these names."""
         self.is_kept = False
         self._before = dict(before)
-        self._modules = {name: sys.modules[name] for name in before if name in sys.modules}
-        for name in before:
-            for package in _packages_of(name):
-                if package in sys.modules:
-                    self._modules[package] = sys.modules[package]
+        packages = {package for name in before for package in _packages_of(name)}
+        self._modules = {name: sys.modules[name] for name in {*before, *packages} if name in sys.modules}
+        self._attributes = {name: dict(vars(self._modules[name])) for name in packages & self._modules.keys()}
 
     def put_back(self, loaded: Mapping[str, Loaded]) -> dict[str, Loaded]:
         """Put the modules back that were there before, and take away those that have come since.
@@ -245,36 +239,20 @@ class Renewal:
         """
         for name in loaded.keys() - self._modules.keys():
             sys.modules.pop(name, None)
-            _unbind(name)
         sys.modules.update(self._modules)
-        for name, module in self._modules.items():
-            _bind(name, module)
+        for name in loaded.keys() | self._modules.keys():
+            self._bind_again(name)
         return self._before
 
-
-class _Finder(MetaPathFinder):
-    def __init__(self, modules: Modules) -> None:
-        self._modules = modules
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        spec = PathFinder.find_spec(fullname, path, target)
-        if spec is None or spec.origin is None or type(spec.loader) is not SourceFileLoader:
-            return None
-        if not self._modules.owns(fullname, spec.origin):
-            return None
-        spec.loader = _Loader(fullname, spec.origin, self._modules)
-        return spec
-
-
-class _Loader(SourceFileLoader):
-    def __init__(self, fullname: str, path: str, modules: Modules) -> None:
-        super().__init__(fullname, path)
-        self._modules = modules
-
-    def get_code(self, fullname: str) -> CodeType:
-        return self._modules.run(fullname, self)
+    def _bind_again(self, name: str) -> None:
+        """Let a package have again what it had under the name of a module in it: perhaps not the module."""
+        package, _, last = name.rpartition(".")
+        if package in self._attributes:
+            attributes, before = vars(self._modules[package]), self._attributes[package]
+            if last in before:
+                attributes[last] = before[last]
+            else:
+                attributes.pop(last, None)
 
 
 def _packages_of(name: str) -> list[str]:
@@ -293,12 +271,6 @@ def _folders(loaded: Mapping[str, Loaded]) -> Iterator[str]:
 def _init_of(package: str) -> str:
     """The file that would make a folder a package with a text of its own."""
     return os.path.join(next(iter(sys.modules[package].__path__), ""), "__init__.py")
-
-
-def _bind(name: str, value: Any) -> None:
-    package, _, last = name.rpartition(".")
-    if package in sys.modules:
-        setattr(sys.modules[package], last, value)
 
 
 def _unbind(name: str) -> None:

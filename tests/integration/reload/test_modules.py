@@ -322,3 +322,19 @@ def test_the_project_s_own_modules_are_its_own_wherever_they_are_below_it(code: 
     assert code.modules.owns("a", str(code.root / "a.py"))
     assert code.modules.owns("deep.er.a", str(code.root / "deep/er/a.py"))
     assert not code.modules.owns("a", str(Path(str(code.root) + "-other") / "a.py"))
+
+
+def test_what_a_package_calls_like_its_module_is_put_back_too(code: Code) -> None:
+    code.write("handlers/__init__.py", "extra = 1")
+    code.write("handlers/order.py", "def order(job, ctx):\n    return 1\n")
+    code.write("handlers/user.py", "import handlers.order")
+    load("handlers.user")
+    # As `from .order import order` in the package does, which then would be loaded anew as well.
+    vars(module("handlers"))["order"] = function = module("handlers.order").order
+
+    code.write("handlers/order.py", "from handlers import extra\nimport handlers.extra\nraise ValueError")
+    code.write("handlers/extra.py", "")
+    code.renew(keep=False)
+
+    assert module("handlers").order is function
+    assert module("handlers").extra == 1
