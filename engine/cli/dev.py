@@ -16,7 +16,8 @@ from engine.errors import StoreError
 from engine.logs import configure_logs
 from engine.reload.files import Files
 from engine.reload.modules import Modules
-from engine.reload.reloader import Outcome, Reloader, Updated
+from engine.reload.outcome import Outcome, Updated
+from engine.reload.reloader import Reloader
 from engine.reload.watcher import changes
 from engine.store.connection import Store
 from engine.store.index import RunIndex

@@ -8,7 +8,7 @@ from typing import Final
 from engine.compile.plan import Plan
 from engine.declare.discover import SETTINGS_FILE
 from engine.registry.changes import FlowChange
-from engine.reload.reloader import Delayed, Outcome, Rejected, SettingsChanged, Updated
+from engine.reload.outcome import Delayed, Outcome, Rejected, SettingsChanged, Updated
 
 from .change_words import flow_words, listed
 from .diagnostics import render_text, summary

@@ -22,7 +22,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Literal, NamedTuple
 
 from engine.clock import monotonic_ms
@@ -38,6 +38,7 @@ from engine.store.connection import Store
 
 from .files import Files, Status
 from .modules import Modules
+from .outcome import Delayed, Outcome, Rejected, SettingsChanged, Updated
 
 #: Milliseconds after which the files are looked at without a hint.
 _LOOK_EVERY_MS: Final = 1_000
@@ -45,72 +46,6 @@ _LOOK_EVERY_MS: Final = 1_000
 #: Milliseconds without a change after which what is wrong is told, and the most that are waited for them.
 _QUIET_MS: Final = 150
 _LONGEST_DOUBT_MS: Final = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Updated:
-    """What the files say is in force.
-
-    Attributes:
-        built: All of it.
-        changes: How the flows differ from those before.
-        modules: The modules that were loaded anew, ordered by name.
-        later: By flow, the version that stays in force in the store where that came later.
-        warnings: Those that were not there before.
-        is_mended: Whether something was wrong before, and was told.
-        is_late: Whether the store had to be waited for, and that was told.
-        took_ms: From the look to the swap.
-    """
-
-    built: Built
-    changes: Changes
-    modules: tuple[str, ...]
-    later: Mapping[str, str]
-    warnings: tuple[Diagnostic, ...]
-    is_mended: bool
-    is_late: bool
-    took_ms: float
-
-    @property
-    def is_without_news(self) -> bool:
-        """Whether all is as it was before."""
-        return self.changes.is_empty and not (self.modules or self.warnings or self.is_mended or self.is_late)
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """Something is wrong with the files; what was in force stays so.
-
-    Attributes:
-        built: All that was found.
-        fresh: What is wrong now and was not told before.
-        mended: How many of the errors that were told before are gone.
-        is_serving: Whether there is something in force.
-    """
-
-    built: Built
-    fresh: tuple[Diagnostic, ...]
-    mended: int
-    is_serving: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Delayed:
-    """The store cannot take the new versions; it is asked again until it does.
-
-    Attributes:
-        reason: Why, as a sentence.
-    """
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class SettingsChanged:
-    """The settings say something else now, and are read only when a process starts."""
-
-
-Outcome = Updated | Rejected | Delayed | SettingsChanged
 
 
 class _Seen(NamedTuple):

@@ -9,14 +9,8 @@ import pytest
 
 from engine.compile.build import Builder
 from engine.control.deploy import plan_in_force
-from engine.reload.reloader import (
-    Delayed,
-    Outcome,
-    Rejected,
-    Reloader,
-    SettingsChanged,
-    Updated,
-)
+from engine.reload.outcome import Delayed, Outcome, Rejected, SettingsChanged, Updated
+from engine.reload.reloader import Reloader
 from engine.store.connection import Store
 from tests.support.proxy import Proxy
 from tests.support.wait import wait_until

@@ -13,7 +13,7 @@ from engine.compile.plan import Plan, StepPlan
 from engine.declare.diagnostic import Diagnostic
 from engine.declare.span import Span
 from engine.registry.changes import Changes, FlowChange
-from engine.reload.reloader import Delayed, Outcome, Rejected, SettingsChanged, Updated
+from engine.reload.outcome import Delayed, Outcome, Rejected, SettingsChanged, Updated
 
 OLD, NEW = "3f4eca37" + "0" * 56, "81bb02aa" + "0" * 56
 
