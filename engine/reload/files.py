@@ -7,7 +7,7 @@ read again, and where it is so young that two saves may have the same, it is rea
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
@@ -63,6 +63,10 @@ class Files:
         self._known[path] = status, digest_of(data)
         return self._known[path][1]
 
+    def are_as_read(self, paths: Iterable[str]) -> bool:
+        """Whether none of these files has been written since it was asked for its digest, and had one."""
+        return all(_status_of(path) == self._known[path][0] for path in paths if path in self._known)
+
     def flows(self) -> Mapping[str, bytes | None]:
         """The digest of each flow file, by its path."""
         return {str(path): self.digest(str(path)) for path in flow_files_in(self._flows)}
@@ -98,6 +102,13 @@ class Files:
 
 def _status(found: os.stat_result) -> Status:
     return Status(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def _status_of(path: str) -> Status | None:
+    try:
+        return _status(os.stat(path))
+    except OSError:
+        return None
 
 
 def _walk(waiting: list[str], seen: set[str]) -> Iterator[str]:

@@ -9,7 +9,8 @@ Theory of operation:
    wrong with any of them the plans go to the store and then into this process, in one assignment;
    else the modules are put back, and what was in force stays in force.
 3. A file may be looked at while it is being written. So what is wrong is told only once nothing has
-   moved for a while, and what turns out to be right in time is not mentioned.
+   moved for a while, and what turns out to be right in time is not mentioned. And it is read more than
+   once: where it was written between a look and the end of what followed, that look does not count.
 4. A save is an act of somebody who wants it in force: it takes the pointer also where its version is
    an old one, as when an edit is undone. The start of a process is not, on a store that is shared.
 5. Two processes that look at the same files come to the same plans, and the last thing that each of
@@ -135,11 +136,14 @@ class Reloader:
     def _try(self, seen: _Seen) -> Outcome | None:
         begun_ms = monotonic_ms()
         before = self.built.plans if self.built else ()
+        # As they are before they are read: one that is written meanwhile is known by that.
+        seen = seen if seen.others else seen._replace(others=self._files.modules())
         stale = self._modules.stale(self._files.digest)
         with self._modules.renewing(stale) as renewal:
             built = self._build()
             if not built.is_sound:
-                self._doubt(built, seen)
+                self._doubt(built)
+                self._seen = self._unless_written(seen)
                 return None
             changes = compare(before, built.plans)
             try:
@@ -152,7 +156,8 @@ class Reloader:
         self._modules.keep(built.handlers)
         # With what was run in fact, which may be more modules, or later texts than were looked at.
         notes = self._modules.notes()
-        self._seen = _Seen(seen.flows, {it.path: it.digest for it in notes}, frozenset())
+        run = {it.path: it.digest for it in notes}
+        self._seen = self._unless_written(_Seen(seen.flows, run, frozenset()))
         modules = tuple(sorted(stale & {it.name for it in notes}))
         self._announce(deployed, changes, modules)
         warnings, _ = self._compared(built.diagnostics)
@@ -164,12 +169,14 @@ class Reloader:
         self._served_flows = seen.flows
         return None if is_same else updated
 
-    def _doubt(self, built: Built, seen: _Seen) -> None:
+    def _unless_written(self, seen: _Seen) -> _Seen | None:
+        """What was seen; None where a flow file was written since: another text of it may have been built."""
+        return seen if self._files.are_as_read(seen.flows) else None
+
+    def _doubt(self, built: Built) -> None:
         if self._doubted is None:
             self._doubted_since_ms = monotonic_ms()
         self._doubted = built
-        if not seen.others:
-            self._seen = seen._replace(others=self._files.modules())
 
     def _deploy(self, built: Built, changes: Changes) -> list[tuple[Plan, Deployed]]:
         """Put what has changed in force in the store."""

@@ -63,6 +63,27 @@ def test_a_file_that_cannot_be_read_has_no_digest(tmp_path: Path) -> None:
     assert looked.digest(str(tmp_path)) is None
 
 
+def test_it_is_known_whether_a_file_was_written_since_it_was_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_text("X = 1")
+    looked = files(tmp_path)
+    looked.digest(str(path))
+    assert looked.are_as_read([str(path)])
+
+    os.utime(path, (1, 1))
+    assert not looked.are_as_read([str(path)])
+
+    path.unlink()
+    assert not looked.are_as_read([str(path)])
+
+
+def test_a_file_that_cannot_be_read_is_as_it_was_read(tmp_path: Path) -> None:
+    looked = files(tmp_path)
+    looked.digest(str(tmp_path))
+
+    assert looked.are_as_read([str(tmp_path)])
+
+
 def test_a_file_that_goes_and_comes_back_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "a.py"
     path.write_text("X = 1")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine.compile.build import Builder
+from engine.compile.build import Builder, Built
 from engine.control.deploy import plan_in_force
 from engine.reload.outcome import Delayed, Outcome, Rejected, SettingsChanged, Updated
 from engine.reload.reloader import Reloader
@@ -32,15 +34,32 @@ class Desk:
         self.handlers: Mapping[str, Any] = {}
         code.write("flows/order.yaml", FLOW + PACK)
         code.write("handlers/order.py", HANDLERS)
+        self.build = Builder([code.root / "flows"], root=code.root, import_handlers=True).build
+        self._meanwhile: list[tuple[Path, str, str]] = []
         self.reloader = Reloader(
             store,
             files=code.files,
             modules=code.modules,
-            build=Builder([code.root / "flows"], root=code.root, import_handlers=True).build,
+            build=self._build,
             swap=self._swap,
             by="w1",
             start_mode="serve",
         )
+
+    def _build(self) -> Built:
+        for path, meanwhile, _ in self._meanwhile:
+            path.write_text(meanwhile)
+        built = self.build()
+        for path, _, after in self._meanwhile:
+            path.write_text(after)
+            os.utime(path, (path.stat().st_atime + 1, path.stat().st_mtime + 1))
+        self._meanwhile = []
+        return built
+
+    def while_building(self, name: str, text: str) -> None:
+        """Let a file say something else while it is built the next time, and after that what it says now."""
+        path = self.code.root / name
+        self._meanwhile.append((path, text, path.read_text()))
 
     def _swap(self, plans: Any, handlers: Mapping[str, Any]) -> None:
         self.swaps.append({plan.flow: plan.version for plan in plans})
@@ -375,6 +394,34 @@ def test_a_store_that_is_away_delays_the_swap_and_is_told_once(
     assert isinstance(outcome, Updated)
     assert len(cut_off.swaps) == 2
     assert cut_off.handlers["handlers.order:take"](None, None) == 2
+
+
+@pytest.mark.parametrize("meanwhile", ["", MAIL.replace("send:", "post:")])
+def test_a_flow_file_that_says_something_else_while_it_is_built_is_looked_at_again(
+    served: Desk, code: Code, meanwhile: str
+) -> None:
+    code.write("flows/mail.yaml", MAIL)
+    served.updated()
+    code.write("flows/order.yaml", FLOW)
+    served.while_building("flows/mail.yaml", meanwhile)
+
+    served.look()
+    served.look()
+
+    assert served.reloader.standing is None
+    assert served.swaps[-1] == {plan.flow: plan.version for plan in served.build().plans}
+
+
+def test_a_module_that_is_half_there_while_it_is_imported_is_looked_at_again(
+    served: Desk, code: Code
+) -> None:
+    code.write("handlers/pack.py", HANDLERS)
+    code.write("flows/order.yaml", FLOW + PACK.replace("handlers.order", "handlers.pack"))
+    served.while_building("handlers/pack.py", "def take(")
+
+    assert served.look() is None
+
+    assert not served.updated().is_mended
 
 
 def test_an_edit_that_is_undone_before_the_store_took_all_of_it_leaves_in_force_what_the_files_say(
