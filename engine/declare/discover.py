@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,6 +114,9 @@ def flow_files_in(folder: Path) -> Iterator[Path]:
 def _read(path: Path, known: FlowFile | None = None) -> FlowFile | Diagnostic:
     file = display_name(path)
     try:
+        # Opening a pipe would wait for a writer.
+        if not stat.S_ISREG(path.stat().st_mode):
+            return Diagnostic("error", "FE001", f"`{file}` is not a file that can be read", start_of(file))
         with path.open("rb") as stream:
             data = stream.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
@@ -142,6 +146,8 @@ def _read_text(suffix: str, file: str, text: str) -> Reading:
 
 
 def _name_in(path: Path) -> str | None:
+    if not path.is_file():
+        return None
     try:
         found = _NAME_LINE.search(path.read_text(encoding="utf-8", errors="replace"))
     except OSError:

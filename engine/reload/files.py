@@ -7,6 +7,7 @@ read again, and where it is so young that two saves may have the same, it is rea
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import chain, islice
@@ -52,8 +53,11 @@ class Files:
     def digest(self, path: str) -> bytes | None:
         """The digest of what a file says now; None where it cannot be read."""
         try:
-            status = _status(os.stat(path))
-            known = self._known.get(path)
+            found = os.stat(path)
+            if not stat.S_ISREG(found.st_mode):
+                # Reading from a pipe would wait for a writer.
+                return None
+            status, known = _status(found), self._known.get(path)
             if known is not None and known[0] == status and now_ms() - status.changed_ns / 1e6 > _YOUNG_MS:
                 return known[1]
             data = Path(path).read_bytes()

@@ -61,6 +61,8 @@ def test_a_file_that_cannot_be_read_has_no_digest(tmp_path: Path) -> None:
 
     assert looked.digest(str(tmp_path / "gone.py")) is None
     assert looked.digest(str(tmp_path)) is None
+    os.mkfifo(tmp_path / "pipe.py")
+    assert looked.digest(str(tmp_path / "pipe.py")) is None
 
 
 def test_it_is_known_whether_a_file_was_written_since_it_was_read(tmp_path: Path) -> None:

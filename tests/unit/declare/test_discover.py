@@ -72,6 +72,14 @@ def test_a_file_that_cannot_be_read_is_told(project):
     assert told(discover([project / name])[1]) == [f"FE001 1:1 `{name}` cannot be read: File name too long"]
 
 
+def test_a_pipe_is_not_waited_for(project):
+    os.mkfifo(project / "pipe.yaml")
+    assert told(discover([project / "pipe.yaml"])[1]) == [
+        "FE001 1:1 `pipe.yaml` is not a file that can be read"
+    ]
+    assert find_flow(project, ".", "pipe") == []
+
+
 def test_a_file_that_is_no_text_is_there_with_its_mistake(project):
     (project / "a.yaml").write_bytes(b"flow: \xff\n")
     (file,), diagnostics = discover([project / "a.yaml"])
