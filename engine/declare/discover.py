@@ -113,16 +113,9 @@ def flow_files_in(folder: Path) -> Iterator[Path]:
 
 def _read(path: Path, known: FlowFile | None = None) -> FlowFile | Diagnostic:
     file = display_name(path)
-    try:
-        # Opening a pipe would wait for a writer.
-        if not stat.S_ISREG(path.stat().st_mode):
-            return Diagnostic("error", "FE001", f"`{file}` is not a file that can be read", start_of(file))
-        with path.open("rb") as stream:
-            data = stream.read(MAX_FILE_BYTES + 1)
-    except FileNotFoundError:
-        return Diagnostic("error", "FE001", f"there is no file `{file}`", start_of(file))
-    except OSError as error:
-        return Diagnostic("error", "FE001", f"`{file}` cannot be read: {error.strerror}", start_of(file))
+    data = _bytes_in(path, file)
+    if isinstance(data, Diagnostic):
+        return data
     if path.suffix not in _SUFFIXES:
         message = f"`{file}` is no flow file by its name"
         return Diagnostic("error", "FE001", message, start_of(file), "name it `.yaml`, `.yml` or `.toml`")
@@ -132,6 +125,20 @@ def _read(path: Path, known: FlowFile | None = None) -> FlowFile | Diagnostic:
     if known is not None and (known.file, known.text) == (file, text):
         return known
     return FlowFile(path, file, text, _read_text(path.suffix, file, text))
+
+
+def _bytes_in(path: Path, file: str) -> bytes | Diagnostic:
+    """What is in a file, or its beginning where that is too long."""
+    try:
+        # Opening a pipe would wait for a writer.
+        if not stat.S_ISREG(path.stat().st_mode):
+            return Diagnostic("error", "FE001", f"`{file}` is not a file that can be read", start_of(file))
+        with path.open("rb") as stream:
+            return stream.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError:
+        return Diagnostic("error", "FE001", f"there is no file `{file}`", start_of(file))
+    except OSError as error:
+        return Diagnostic("error", "FE001", f"`{file}` cannot be read: {error.strerror}", start_of(file))
 
 
 def _read_text(suffix: str, file: str, text: str) -> Reading:
