@@ -11,7 +11,8 @@ Theory of operation:
    its text, or when its package is stale. Nothing else is loaded anew.
 4. Stale modules leave `sys.modules` together and are imported as if for the first time, those first
    that others import. The old module objects stay as they are: a handler that runs goes on with
-   them. Where anything goes wrong all of them are put back.
+   them. Where anything goes wrong all of them are put back. A module that imports a broken one inside
+   of a function is itself taken for broken, since nobody would be told before that function runs.
 5. `from package import module` is content with the package's attribute. It is replaced by the import
    itself, so that running code that goes through it always finds a whole module; only where modules
    import each other in a circle it is taken away before.
@@ -27,6 +28,7 @@ import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -183,7 +185,8 @@ class Modules:
                 self._kept.popitem(last=False)
 
     def _load_anew(self, stale: Sequence[str]) -> None:
-        order, is_circular = self._in_order(stale)
+        needs = {name: self._needs(name, stale) for name in stale}
+        order, is_circular = _in_order(needs)
         for name in stale:
             sys.modules.pop(name, None)
             self._loaded.pop(name, None)
@@ -194,23 +197,37 @@ class Modules:
             try:
                 importlib.import_module(name)
             except (Exception, SystemExit) as error:
-                self._failed.setdefault(name, error)
-                _unbind(name)
+                self._fail(name, error)
+        self._fail_dependents(needs)
 
-    def _in_order(self, stale: Sequence[str]) -> tuple[list[str], bool]:
-        """Modules, each after those that its file says it imports; and whether some import each other."""
-        needs: dict[str, set[str]] = {}
-        for name in stale:
-            imports = self._loaded[name].imports if name in self._loaded else frozenset[str]()
-            with suppress(OSError, SyntaxError, ValueError, RecursionError, MemoryError, KeyError):
-                path = self._loaded[name].path
-                tree = ast.parse(Path(path).read_bytes())
-                imports = imports_of(tree, name, is_package=os.path.basename(path) == "__init__.py")
-            needs[name] = ({*imports, *_packages_of(name)} & {*stale}) - {name}
-        try:
-            return list(TopologicalSorter(needs).static_order()), False
-        except CycleError:
-            return list(stale), True
+    def _needs(self, name: str, stale: Sequence[str]) -> set[str]:
+        """Those stale modules that a module's file says it imports, and its packages."""
+        imports = self._loaded[name].imports if name in self._loaded else frozenset[str]()
+        with suppress(OSError, SyntaxError, ValueError, RecursionError, MemoryError, KeyError):
+            path = self._loaded[name].path
+            tree = ast.parse(Path(path).read_bytes())
+            imports = imports_of(tree, name, is_package=os.path.basename(path) == "__init__.py")
+        return ({*imports, *_packages_of(name)} & {*stale}) - {name}
+
+    def _fail(self, name: str, error: BaseException) -> None:
+        self._failed.setdefault(name, error)
+        sys.modules.pop(name, None)
+        self._loaded.pop(name, None)
+        _unbind(name)
+
+    def _fail_dependents(self, needs: Mapping[str, AbstractSet[str]]) -> None:
+        """Fail those as well that import a broken module, if only once one of their functions is called.
+
+        A module that is not there any more is none that is broken.
+        """
+        while True:
+            broken = {name for name, error in self._failed.items() if not _is_gone(name, error)}
+            more = {name: broken & needs[name] for name in needs.keys() - self._failed.keys()}
+            if not any(more.values()):
+                return
+            for name, imported in more.items():
+                if imported:
+                    self._fail(name, self._failed[min(imported)])
 
 
 class Renewal:
@@ -253,6 +270,18 @@ class Renewal:
                 attributes[last] = before[last]
             else:
                 attributes.pop(last, None)
+
+
+def _in_order(needs: Mapping[str, AbstractSet[str]]) -> tuple[list[str], bool]:
+    """Modules, each after those that it needs; and whether some need each other."""
+    try:
+        return list(TopologicalSorter(needs).static_order()), False
+    except CycleError:
+        return list(needs), True
+
+
+def _is_gone(name: str, error: BaseException) -> bool:
+    return isinstance(error, ModuleNotFoundError) and error.name == name
 
 
 def _packages_of(name: str) -> list[str]:

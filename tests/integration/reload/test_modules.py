@@ -11,6 +11,7 @@ from types import ModuleType
 
 import pytest
 
+from engine.compile.link import link
 from engine.errors import HandlerError
 
 from .conftest import Code
@@ -206,6 +207,36 @@ def test_where_loading_fails_those_that_need_it_fail_the_same_way_and_it_ran_onc
 
     assert marks.read_text() == "x"
     assert module("handlers").low.X == 1
+
+
+@pytest.mark.parametrize("back", ["", "from handlers import high\n"])
+def test_a_module_that_imports_a_broken_one_inside_of_a_function_is_broken_too(code: Code, back: str) -> None:
+    code.write("handlers/low.py", f"{back}X = 1")
+    code.write("handlers/high.py", "def f(job, ctx):\n    from handlers import low\n    return low.X")
+    load("handlers.low", "handlers.high")
+    high = link("handlers.high:f")
+
+    code.write("handlers/low.py", f"{back}X = 1 / 0")
+    with code.modules.renewing(code.stale()), pytest.raises(HandlerError, match=r"division .*low\.py"):
+        link("handlers.high:f")
+
+    assert link("handlers.high:f") is high
+    assert high(None, None) == 1
+
+
+def test_a_module_that_imports_inside_of_a_function_one_that_is_gone_is_not_broken(code: Code) -> None:
+    path = code.write("handlers/low.py", "X = 1")
+    code.write(
+        "handlers/high.py",
+        "def x():\n    try:\n        from handlers import low\n    except ImportError:\n        return 0\n"
+        "    return low.X\nX = x()",
+    )
+    assert module("handlers.high").X == 1
+
+    path.unlink()
+
+    assert code.renew() == {"handlers.low", "handlers.high"}
+    assert module("handlers.high").X == 0
 
 
 def test_a_broken_module_that_nobody_needs_any_more_is_no_hindrance(code: Code) -> None:
