@@ -128,6 +128,21 @@ def test_a_broken_save_is_told_and_all_is_served_as_before_until_it_is_mended(st
     assert [studio.result("shop", {"n": 3}), studio.result("mail")] == [{"shipped": 3}, 2]
 
 
+def test_a_broken_module_that_is_imported_only_in_a_function_is_told_and_the_last_one_served(studio, dev):
+    studio.write("handlers/prices.py", "VAT = 19\n")
+    lazily = "    from handlers import prices\n\n    return prices.VAT\n"
+    studio.edit("handlers/shop.py", '    return {"shipped": job.data["n"]}\n', lazily)
+    dev.hears("loaded")
+    assert studio.result("shop") == 19
+
+    studio.write("handlers/prices.py", "VAT = (\n")
+    assert errors(rejection(dev)) == ["FE208"]
+    assert studio.result("shop") == 19
+    studio.write("handlers/prices.py", "VAT = 20\n")
+    dev.hears("mended")
+    assert studio.result("shop") == 20
+
+
 def test_of_two_broken_saves_the_second_tells_only_what_is_new(studio, dev):
     studio.edit("flows/shop.yaml", "subscribes: order.taken", "subscribes: order.token")
     assert errors(rejection(dev)) == ["FE403"]

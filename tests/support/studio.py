@@ -121,7 +121,8 @@ class Studio(Project):
 
     def begin_dev(self, *arguments: str, **options: Any) -> Dev:
         """A `dev` that has just been started."""
-        dev = Dev(self.start("dev", *arguments, **options))
+        # What handlers print, nobody reads.
+        dev = Dev(self.start("dev", *arguments, **({"stdout": subprocess.DEVNULL} | options)))
         self.devs.append(dev)
         return dev
 
