@@ -139,7 +139,7 @@ def test_a_broken_module_that_is_imported_only_in_a_function_is_told_and_the_las
     assert errors(rejection(dev)) == ["FE208"]
     assert studio.result("shop") == 19
     studio.write("handlers/prices.py", "VAT = 20\n")
-    dev.hears("mended")
+    dev.hears("mended: ")
     assert studio.result("shop") == 20
 
 
