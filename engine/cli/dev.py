@@ -39,7 +39,7 @@ _NOTHING: Final = Built(plans=(), handlers={}, diagnostics=(), sources={}, files
 @click.option("--threads", type=click.IntRange(min=1), help="Steps that this process runs at a time.")
 @redis_option
 def command(threads: int | None, redis_url: str | None) -> int:
-    """Serve the flows of the project, and take every saved change over at once.
+    """Serve the flows, and take saved changes over at once.
 
     Save a flow file or a module of its handlers, and new runs use it. Runs that are on
     their way finish on the version that they began with, and run the code that is there

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 COMMANDS: Final = {
     "init": "Make a project: a flow, its handlers and a test.",
     "run": "Start a run and show it live.",
-    "dev": "Serve the flows of the project, and take every saved change over at once.",
+    "dev": "Serve the flows, and take saved changes over at once.",
     "validate": "Check flow files and point at their mistakes.",
     "graph": "Draw a flow's steps and the events between them.",
     "worker": "Serve the flows of the project until it is stopped.",
@@ -30,7 +30,7 @@ COMMANDS: Final = {
     "runs": "List runs, the newest first.",
     "show": "Show a run: its status, its steps and its result.",
     "logs": "Print the log of a run.",
-    "tail": "Follow the events of all runs, and which versions come into force.",
+    "tail": "Follow the events of all runs, and what comes into force.",
     "completion": "Print the lines that let a shell complete the command.",
 }
 

@@ -53,7 +53,7 @@ Teller = Callable[[AnyEvent], str]
 @redis_option
 @output_option
 def command(flow: str | None, count: int, redis_url: str | None, style: str) -> None:
-    """Follow the events of all runs, and which versions come into force.
+    """Follow the events of all runs, and what comes into force.
 
     Goes on until Ctrl-C. With -o json, each event is a JSON object on a line of its own;
     data of more than 16 KiB is a reference there, which the log of the run has whole.
