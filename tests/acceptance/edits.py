@@ -14,7 +14,7 @@ import re
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -24,8 +24,7 @@ from engine.compile.plan import Plan
 from engine.control.deploy import plan_in_force
 from engine.control.start import start
 from engine.errors import FlowNotFound
-from tests.acceptance.command import LIMIT_S
-from tests.support.draft import Edit, Texts, first_draft, half_of, random_edits
+from tests.support.draft import Edit, Texts, first_draft, half_of, helper_text, random_edits
 from tests.support.edited import (
     Record,
     check_lines,
@@ -49,6 +48,12 @@ _MOST_RUNS = 60
 #: Longest pauses in ms between two edits, and inside of a save.
 _BETWEEN_MS = 300
 _INSIDE_MS = 80
+
+#: Seconds in which what is saved is served at the very latest; workers look for queues anew after 30.
+_SETTLED_S = 15
+
+#: Part of the runs that are started on the version before the one in force, as by somebody who was late.
+_LATE = 0.2
 
 #: Lines that are shown of a `dev` that does not come to what it should.
 _SHOWN = 40
@@ -146,6 +151,7 @@ class Starters:
         self._studio = studio
         self._record = record
         self._is_over = threading.Event()
+        self._seen: defaultdict[str, deque[Plan]] = defaultdict(lambda: deque(maxlen=2))
         self._threads = [
             threading.Thread(target=self._start, args=(Random(seed + number),)) for number in range(_STARTERS)
         ]
@@ -159,14 +165,24 @@ class Starters:
         for thread in self._threads:
             thread.join()
 
-    def start(self, flow: str, *, ms: int) -> str | None:
-        """Start a run of a flow whose steps take so long, if it is in the store by now."""
+    def start(self, flow: str, *, ms: int, is_late: bool = False) -> str | None:
+        """Start a run of a flow whose steps take so long, if it is in the store by now.
+
+        Args:
+            flow: The flow.
+            ms: How long each step takes.
+            is_late: Whether it is started on the version before, if there has been one.
+        """
         # Looked at first: the run belongs to the phase that it may have begun in at the earliest.
         phase = self._record.phases[-1]
         try:
             plan = plan_in_force(self._studio.store, flow)
         except FlowNotFound:
             return None
+        seen = self._seen[flow]
+        if not seen or seen[-1].version != plan.version:
+            seen.append(plan)
+        plan = seen[0] if is_late else plan
         run_id = start(self._studio.store, plan, input={"ms": ms}, limit_bytes=PAYLOAD_BYTES).run_id
         phase.runs.append(run_id)
         return run_id
@@ -174,7 +190,8 @@ class Starters:
     def _start(self, chance: Random) -> None:
         while not self._is_over.wait(_PAUSE_S):
             if self._studio.shop.unfinished() < _MOST_RUNS:
-                self.start(chance.choice(self.flows), ms=chance.choice((0, 1, 5, 20)))
+                flow, ms = chance.choice(self.flows), chance.choice((0, 1, 5, 20))
+                self.start(flow, ms=ms, is_late=chance.random() < _LATE)
 
 
 def edit_all(root: Path, *, edits: int, seed: int, tell: Callable[[str], None]) -> None:
@@ -204,12 +221,18 @@ def edit_all(root: Path, *, edits: int, seed: int, tell: Callable[[str], None]) 
                 starters.flows = sorted({*plans_of(texts), *starters.flows})
                 desk.pause()
                 if number % _PHASE == 0 or number == edits:
-                    desk.save(Edit("mend", texts, {}), refused=0)
+                    mended = Edit("mend", texts, {})
                     starters.flows = sorted(plans_of(texts))
+                    desk.save(mended, refused=0)
                     settle(studio, starters, texts)
                     record.begin_phase(texts)
+                    change_helpers(studio, starters, desk, texts, number)
+                    refuse(studio, starters, desk, texts, number)
+                    desk.save(mended, refused=0)
+                    settle(studio, starters, texts)
         finally:
             starters.end()
+        assert {it.version for it in studio.built().plans} == {it.version for it in plans_of(texts).values()}
         runs = check_runs(studio, record)
         check_versions(studio, record)
         check_lines(dev, texts)
@@ -232,7 +255,7 @@ def settle(studio: Studio, starters: Starters, texts: Texts) -> None:
     def is_served(plan: Plan) -> bool:
         run_id = starters.start(plan.flow, ms=0)
         assert run_id is not None
-        found[plan.flow] = studio.result_of(run_id)
+        found[plan.flow] = studio.shop.ended(run_id, timeout_s=_SETTLED_S).result
         return bool(found[plan.flow] == expected_result(plan, texts))
 
     def is_settled() -> bool:
@@ -240,9 +263,33 @@ def settle(studio: Studio, starters: Starters, texts: Texts) -> None:
         return all(studio.in_force(it.flow) == it.version for it in plans) and all(map(is_served, plans))
 
     wait_until(
-        is_settled, timeout_s=LIMIT_S, saw=lambda: (found, texts, "\n".join(studio.devs[0].lines[-_SHOWN:]))
+        is_settled,
+        timeout_s=_SETTLED_S,
+        saw=lambda: (found, texts, "\n".join(studio.devs[0].lines[-_SHOWN:])),
     )
-    assert {plan.version for plan in studio.built().plans} == {it.version for it in plans_of(texts).values()}
+
+
+def change_helpers(studio: Studio, starters: Starters, desk: Desk, texts: Texts, number: int) -> None:
+    """Change what others import and nothing else, and see that they have it."""
+    helpers = {path: helper_text(number) for path in texts if "/helper" in path}
+    desk.save(Edit("", {**texts, **helpers}, {}), refused=0)
+    settle(studio, starters, {**texts, **helpers})
+    desk.save(Edit("", texts, {}), refused=0)
+    settle(studio, starters, texts)
+
+
+def refuse(studio: Studio, starters: Starters, desk: Desk, texts: Texts, number: int) -> None:
+    """Break one file as it never was before, and see that this is told, and all is served as it was."""
+    [dev] = studio.devs
+    before = refusals(dev)
+    path = next(path for path in sorted(texts) if path.endswith(".yaml"))
+    desk.save(Edit("", texts, {path: texts[path].replace(":f", f":nothing{number}", 1)}), refused=before)
+    wait_until(
+        lambda: refusals(dev) > before,
+        timeout_s=_SETTLED_S,
+        saw=lambda: "\n".join(dev.lines[-_SHOWN:]),
+    )
+    settle(studio, starters, texts)
 
 
 def refusals(dev: Dev) -> int:
