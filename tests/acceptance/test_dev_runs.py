@@ -6,6 +6,7 @@ import pytest
 
 from engine.events.types import STEP_STARTED, STEP_UNROUTABLE
 from tests.acceptance.command import LIMIT_S
+from tests.support.studio import STOPPED
 from tests.support.wait import wait_until
 
 #: A flow whose first step waits at a gate, and which has two more.
@@ -16,6 +17,12 @@ steps:
   drive: {subscribes: packed, handler: handlers.trip:drive, emits: [driven]}
   rest: {subscribes: driven, handler: handlers.trip:rest}
 """
+
+#: The same flow with a step before.
+CALLED_TRIP = TRIP.replace(
+    "pack: {role: entry",
+    "call: {role: entry, handler: handlers.trip:call, emits: [called]}\n  pack: {subscribes: called",
+)
 
 GATE = """\
 import pathlib
@@ -44,6 +51,14 @@ def rest(job, ctx):
 """
 
 
+CALL = """\
+def call(job, ctx):
+    ctx.flow.emit("called", job.data)
+
+
+"""
+
+
 @pytest.fixture
 def trip(studio):
     """The project, with this flow alone."""
@@ -55,13 +70,15 @@ def trip(studio):
 
 
 def at_the_gate(trip, gate="gate"):
-    """A run whose first step waits."""
+    """A run whose step `pack` waits."""
     run_id = trip.begin("trip", {"gate": gate})
     trip.wait_for_file(f"{gate}.begun")
     return run_id
 
 
 def test_a_run_goes_on_while_all_around_it_is_edited(trip):
+    trip.write("flows/trip.yaml", CALLED_TRIP)
+    trip.write("handlers/trip.py", CALL + GATE + DRIVE + REST)
     dev = trip.dev()
     first = trip.version("trip")
     run_id = at_the_gate(trip)
@@ -72,17 +89,16 @@ def test_a_run_goes_on_while_all_around_it_is_edited(trip):
     told += dev.hears("there may be more")
     trip.edit("flows/trip.yaml", "subscribes: drven", "subscribes: driven")
     told += dev.hears("mended: ")
-    trip.write("flows/trip.yaml", TRIP + "  sleep: {subscribes: driven, handler: handlers.trip:rest}\n")
+    trip.write(
+        "flows/trip.yaml", CALLED_TRIP + "  sleep: {subscribes: driven, handler: handlers.trip:rest}\n"
+    )
     second = trip.version("trip")
     told += dev.hears("sleep added")
-    trip.write(
-        "flows/trip.yaml",
-        "flow: trip\nsteps:\n  pack: {role: entry, handler: handlers.trip:pack, emits: [packed]}\n"
-        "  rest: {subscribes: packed, handler: handlers.trip:rest}\n",
-    )
+    without = [line for line in CALLED_TRIP.splitlines() if "drive:" not in line]
+    trip.write("flows/trip.yaml", "\n".join(without).replace("driven", "packed"))
     third = trip.version("trip")
     told += dev.hears("removed")
-    trip.write("handlers/trip.py", GATE + REST.replace("rested", "rested well"))
+    trip.write("handlers/trip.py", CALL + GATE + REST.replace("rested", "rested well"))
     told += dev.hears("anew")
 
     assert trip.result("trip") == ["packed", "rested well"]
@@ -95,16 +111,18 @@ def test_a_run_goes_on_while_all_around_it_is_edited(trip):
     assert trip.json("show", run_id)["version"] == first
     assert f"flow     trip@{first[:8]}" in trip.run("show", run_id).stdout
 
-    new_code = "loaded handlers.trip anew: new code for trip."
+    code, rest = dev.stop()
+    assert (code, len(rest), rest[-1]) == (0, 2, STOPPED)
+    new_code = "loaded handlers.trip anew: new code for trip.call, trip."
     assert [line for line in told if line] == [
         f"{new_code}drive, trip.pack, trip.rest",
         "not in force; what was in force stays so",
         "error[FE403]: step `rest` subscribes to `drven`, which no step emits",
-        " --> flows/trip.yaml:5:22",
+        " --> flows/trip.yaml:6:22",
         "  |",
-        "5 |   rest: {subscribes: drven, handler: handlers.trip:rest}",
+        "6 |   rest: {subscribes: drven, handler: handlers.trip:rest}",
         "  |                      ^^^^^",
-        "4 |   drive: {subscribes: packed, handler: handlers.trip:drive, emits: [driven]}",
+        "5 |   drive: {subscribes: packed, handler: handlers.trip:drive, emits: [driven]}",
         f"  |{'':69}------ `driven` is emitted here",
         "  = help: did you mean `driven`?",
         "1 error in 1 file; there may be more once this is mended",

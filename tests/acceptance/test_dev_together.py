@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from engine.embedded.server import EmbeddedServer
 from tests.acceptance.command import FLOW, HANDLERS, LIMIT_S
+from tests.acceptance.test_outage_server import stop_server
 from tests.support.studio import STOPPED, Studio
 from tests.support.wait import wait_until
+from tests.support.worker import assert_recorded_once
 
 PACK = "  pack: {subscribes: order.taken, handler: handlers.shop:ship}\n"
 SEND = "  send: {subscribes: order.taken, handler: handlers.shop:ship}\n"
@@ -34,6 +37,13 @@ def altered(studio):
     return [change for change, _ in itertools.groupby(told)]
 
 
+def have_looked_again(studio, devs):
+    """Wait until each has looked at all files: at their settings they look last."""
+    studio.write("flowengine.toml", f"# {studio.root}\n")
+    for dev in devs:
+        dev.hears("flowengine.toml has changed")
+
+
 def test_two_in_one_folder_agree(studio):
     devs = [studio.dev(), studio.dev()]
     versions = [studio.version("shop")]
@@ -46,16 +56,19 @@ def test_two_in_one_folder_agree(studio):
     for dev in devs:
         dev.hears("loaded handlers.shop anew")
 
+    said = studio.announced()
     run_ids = [studio.begin("shop", {"n": n}) for n in range(20)]
     assert [studio.result_of(run_id) for run_id in run_ids] == [{"sent": n} for n in range(20)]
+    for run_id in run_ids:
+        assert_recorded_once(studio.shop.events(run_id), "take#1", "ship#1")
     assert altered(studio) == [("shop", *pair) for pair in itertools.pairwise(versions)]
+    have_looked_again(studio, devs)
     assert studio.in_force("shop") == versions[-1]
-    said = len(studio.announced())
+    assert studio.announced() == said
     for dev in devs:
         code, rest = dev.stop()
         assert (code, rest[-1]) == (0, STOPPED)
         assert not any("error" in line or "Traceback" in line for line in dev.lines)
-    assert len(studio.announced()) == said
 
 
 @pytest.fixture
@@ -84,7 +97,7 @@ def test_two_with_the_same_flow_in_two_versions_do_not_fight(two):
     other.write("flows/shop.yaml", FLOW + PACK)
     first, second = one.version("shop"), other.version("shop")
     dev_one = one.dev()
-    other.dev()
+    dev_other = other.dev()
     assert one.in_force("shop") == second
 
     one.write("flows/shop.yaml", FLOW + SEND)
@@ -92,6 +105,8 @@ def test_two_with_the_same_flow_in_two_versions_do_not_fight(two):
     assert dev_one.hears("shop ")[-1] == f"shop {first[:8]} → {third[:8]}: send added"
     for _ in range(5):
         assert one.result("shop", {"n": 1}) == {"send": {"shipped": 1}, "ship": {"shipped": 1}}
+    have_looked_again(one, [dev_one])
+    have_looked_again(other, [dev_other])
     assert one.in_force("shop") == third
     assert altered(one) == [("shop", first, second), ("shop", second, third)]
 
@@ -145,8 +160,9 @@ def server_of(studio):
 
 def test_what_is_saved_while_the_server_is_killed_is_in_force_when_it_is_back(studio):
     dev = studio.dev()
-    assert studio.result("shop", {"n": 1}) == {"shipped": 1}
-    # Pointers are on the disk within a second; whatever is lost with the server is put there again.
+    run_id = studio.begin("shop", {"gate": "gate", "n": 1})
+    studio.wait_for_file("gate.begun")
+    # What has been written outlives the process of the server, if not the machine.
     pid = server_of(studio)
     os.kill(pid, signal.SIGKILL)
     studio.write("flows/shop.yaml", FLOW + PACK)
@@ -154,9 +170,54 @@ def test_what_is_saved_while_the_server_is_killed_is_in_force_when_it_is_back(st
     dev.hears("loaded handlers.shop anew")
 
     wait_until(lambda: server_of(studio) != pid, timeout_s=LIMIT_S)
+    studio.write("gate", "")
+    assert studio.result_of(run_id) == {"sent": 1}
     studio.wait_for_version("shop")
     assert studio.result("shop", {"n": 2}) == {"pack": {"sent": 2}, "ship": {"sent": 2}}
+    assert sum("pack added" in line for line in dev.lines) == 1
     assert sum("not in force yet" in line for line in dev.lines) <= 1
+    assert not any("Traceback" in line for line in dev.lines)
+
+
+@pytest.fixture
+def redis_root(tmp_path_factory):
+    """The folder of a server that the studio does not own."""
+    return tmp_path_factory.mktemp("redis")
+
+
+@pytest.fixture
+def redis(redis_root):
+    """The server, which comes back only when it is told to."""
+    with EmbeddedServer(redis_root) as redis:
+        yield redis
+
+
+def test_what_is_saved_while_a_redis_is_away_is_told_once_and_in_force_when_it_answers(
+    redis, redis_root, studio
+):
+    studio.env["FLOWENGINE_REDIS_URL"] = redis.url
+    dev = studio.dev()
+    first = studio.version("shop")
+    run_id = studio.begin("shop", {"gate": "gate", "n": 1})
+    studio.wait_for_file("gate.begun")
+    stop_server(redis, redis_root, "killed")
+    studio.write("flows/shop.yaml", FLOW + PACK)
+    dev.hears("not in force yet: ")
+    studio.write("flows/shop.yaml", FLOW + PACK.replace("order.taken", "order.token"))
+    dev.hears("not in force; what was in force stays so")
+    studio.write("flows/shop.yaml", FLOW + SEND)
+    studio.write("handlers/shop.py", HANDLERS.replace("shipped", "sent"))
+    redis.rejoin()
+
+    [*_, line] = dev.hears("the store answers: ")
+    second = studio.wait_for_version("shop")
+    change = f"shop {first[:8]} → {second[:8]}: send added; runs on {first[:8]} finish on it"
+    assert line == f"the store answers: mended: {change}"
+    studio.write("gate", "")
+    assert studio.result_of(run_id) == {"sent": 1}
+    assert studio.result("shop", {"n": 2}) == {"send": {"sent": 2}, "ship": {"sent": 2}}
+    assert altered(studio) == [("shop", first, second)]
+    assert sum("not in force yet" in line for line in dev.lines) == 1
     assert not any("Traceback" in line for line in dev.lines)
 
 
