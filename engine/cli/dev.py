@@ -61,7 +61,7 @@ def command(threads: int | None, redis_url: str | None) -> int:
             store,
             files=files,
             modules=modules,
-            build=Builder(paths, root=project.root, import_handlers=True).build,
+            build=Builder(paths, root=project.root, link_handler=modules.link_new).build,
             swap=worker.swap,
             by=worker.worker_id,
             # A store that others use, too, has its versions in force for a reason.
@@ -92,7 +92,7 @@ class _Desk:
         self._store = store
         self._reloader = reloader
         self._colour = wants_colour(sys.stderr)
-        self._can_ask = sys.stdin.isatty()
+        self._can_ask = sys.stdin is not None and sys.stdin.isatty()
 
     def look(self, *, is_hint: bool) -> None:
         """Look for changes, tell what became of them, and answer Enter."""

@@ -93,5 +93,5 @@ def _of_rejection(rejected: Rejected, *, can_ask: bool, colour: bool) -> tuple[l
         told += f" ({counts}{_ENTER if can_ask else ''})"
     if not fresh:
         return [f"not in force: {told}"], []
-    rest = "what was in force stays so" if rejected.is_serving else "nothing is served until it is mended"
+    rest = "what was in force stays so" if rejected.is_serving else "nothing new is served until it is mended"
     return [f"not in force; {rest}"], ["", render_text(fresh, built.sources, colour=colour), "", told]

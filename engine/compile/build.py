@@ -113,17 +113,26 @@ def build(paths: Sequence[Path], *, root: Path, import_handlers: bool) -> Built:
         root: The project's folder, below which handlers are looked for first.
         import_handlers: Whether to import the handlers of sound flows, which runs the user's modules.
     """
-    return Builder(paths, root=root, import_handlers=import_handlers).build()
+    return Builder(paths, root=root, link_handler=link if import_handlers else None).build()
 
 
 class Builder:
     """Builds the same files again and again; what a text says by itself is found out once."""
 
-    def __init__(self, paths: Sequence[Path], *, root: Path, import_handlers: bool) -> None:
-        """Take arguments as those of `build`; nothing is read yet."""
+    def __init__(
+        self, paths: Sequence[Path], *, root: Path, link_handler: Callable[[str], Handler] | None
+    ) -> None:
+        """Nothing is read yet.
+
+        Args:
+            paths: Files, and folders that are searched for files.
+            root: The project's folder, below which handlers are looked for first.
+            link_handler: Gives the function of an import path, or raises `HandlerError`; with None,
+                handlers are only looked up in the source.
+        """
         self._paths = paths
         self._root = root
-        self._imports_handlers = import_handlers
+        self._link = link_handler
         self._declared: Mapping[Path, _Declared] = {}
         self._sources = Sources(root)
 
@@ -138,7 +147,7 @@ class Builder:
         _refuse_shared_limits(units)
         for unit in units:
             unit.diagnostics.extend(check_handlers(unit.handlers, sources=self._sources))
-        linked = _link_handlers(units, self._root) if self._imports_handlers else {}
+        linked = _link_handlers(units, self._root, self._link) if self._link else {}
         sound = [unit for unit in units if unit.is_sound]
         return Built(
             plans=tuple(unit.declared.plan for unit in sound if unit.declared.plan is not None),
@@ -201,7 +210,9 @@ def _refuse_shared_limits(units: Iterable[_Unit]) -> None:
         of_file[found.span.file].diagnostics.append(found)
 
 
-def _link_handlers(units: Iterable[_Unit], root: Path) -> dict[str, Handler]:
+def _link_handlers(
+    units: Iterable[_Unit], root: Path, link_handler: Callable[[str], Handler]
+) -> dict[str, Handler]:
     """Import the handlers of the sound flows; what goes wrong makes its flow unsound."""
     put_project_first(root)
     linked: dict[str, Handler] = {}
@@ -214,7 +225,7 @@ def _link_handlers(units: Iterable[_Unit], root: Path) -> dict[str, Handler]:
                 # A module that raised is not tried again: it may be slow, or do half of something twice.
                 if module in failed:
                     raise failed[module]
-                linked[handler.text] = link(handler.text)
+                linked[handler.text] = link_handler(handler.text)
             except HandlerError as error:
                 if error.__cause__ is not None:
                     failed[module] = error

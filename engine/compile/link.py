@@ -15,6 +15,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from engine.errors import HandlerError
@@ -33,11 +34,12 @@ def put_project_first(root: Path) -> None:
     importlib.invalidate_caches()
 
 
-def link(path: str) -> Handler:
+def link(path: str, *, load: Callable[[str], ModuleType] = importlib.import_module) -> Handler:
     """Import the function that an import path names.
 
     Args:
         path: `module:function`.
+        load: Gives the module of a name, or raises what importing it raised.
 
     Raises:
         HandlerError: It cannot be imported, or is no function of two arguments;
@@ -46,7 +48,7 @@ def link(path: str) -> Handler:
     module_name, _, name = path.partition(":")
     try:
         _keep_own(module_name.partition(".")[0])
-        module = importlib.import_module(module_name)
+        module = load(module_name)
     except (Exception, SystemExit) as error:
         raise HandlerError(_failure(path, module_name, error)) from error
     handler = getattr(module, name, None)

@@ -79,8 +79,9 @@ class Files:
         """Every file that may be a module of the project's, with its status."""
         found = set()
         for folder in self.folders():
-            with suppress(OSError), os.scandir(folder) as entries:
-                for entry in entries:
+            for entry in _entries_in(folder):
+                # A link may lead nowhere, as those of some editors do.
+                with suppress(OSError):
                     if entry.name.endswith(".py"):
                         found.add((entry.path, _status(entry.stat())))
         return frozenset(found)
@@ -127,10 +128,14 @@ def _walk(waiting: list[str], seen: set[str]) -> Iterator[str]:
             waiting += _folders_in(folder)[::-1]
 
 
-def _folders_in(folder: str) -> list[str]:
+def _entries_in(folder: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if entry.is_dir())
+            return list(entries)
     except OSError:
         return []
+
+
+def _folders_in(folder: str) -> list[str]:
+    names = sorted(entry.name for entry in _entries_in(folder) if entry.is_dir())
     return [os.path.join(folder, name) for name in names if not name.startswith(".") and name not in FOREIGN]

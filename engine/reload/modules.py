@@ -6,16 +6,20 @@ Theory of operation:
    nothing else. Python knows cached bytecode by the source's size and its time in whole seconds
    (importlib, `SourceLoader.path_stats`), so of two saves within a second it could bring the first.
 2. The loader notes what it ran: a digest of the text, and what its import statements name. Whether
-   a module is still what its file says is thus known by content, not by time.
+   a module is still what its file says is thus known by content, not by time. The note belongs to the
+   module, so it is true whichever thread has imported it, and when.
 3. A module is stale when its file says something else now, when it imports a stale one, wherever in
    its text, or when its package is stale. Nothing else is loaded anew.
-4. Stale modules leave `sys.modules` together and are imported as if for the first time, those first
-   that others import. The old module objects stay as they are: a handler that runs goes on with
-   them. Where anything goes wrong all of them are put back. A module that imports a broken one inside
-   of a function is itself taken for broken, since nobody would be told before that function runs.
-5. `from package import module` is content with the package's attribute. It is replaced by the import
-   itself, so that running code that goes through it always finds a whole module; only where modules
-   import each other in a circle it is taken away before.
+4. Stale modules leave `sys.modules` and are imported as if for the first time, one after the other,
+   those first that others import. The old module objects stay as they are: a handler that runs goes on
+   with them. One that fails is put back at once, those that depend on it are not tried, and whoever
+   links a function by way of it is told why. A module that imports a broken one inside of a function
+   depends on it too, since nobody would be told before that function runs.
+5. Handlers run meanwhile in other threads, and may import inside of a function. They get whole modules,
+   old or new: what is being loaded they wait for, and where that fails they are given the former one.
+6. `from package import module` is content with the package's attribute, which the import itself
+   replaces. Only where modules import each other in a circle all of them, with their attributes, are
+   taken away before.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib
+import linecache
 import os
 import sys
 import threading
@@ -30,40 +35,23 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Final
 
 from engine.compile.link import Handler, link
 from engine.errors import HandlerError
 
-from .finder import SourceFinder, SourceLoader
+from .finder import Loaded, SourceFinder, SourceLoader, note_of
 from .imports import imports_of
+from .renewal import Renewal, packages_of, unbind
 
 #: Functions that are kept in case new code lacks them, at most.
 _KEPT: Final = 1_000
 
 #: Folders below the project with files of others, which nobody edits while a flow is made.
 FOREIGN: Final = frozenset({"site-packages", "node_modules", "__pycache__"})
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """What was run as a module.
-
-    Attributes:
-        name: Its full name.
-        path: The file.
-        digest: Of its text.
-        imports: The modules that its import statements name, with their packages.
-    """
-
-    name: str
-    path: str
-    digest: bytes
-    imports: frozenset[str]
 
 
 def digest_of(data: bytes) -> bytes:
@@ -81,12 +69,12 @@ class Modules:
             root: The project's folder; what is below it is the project's own, but for hidden folders
                 and installed packages.
         """
-        self._loaded: dict[str, Loaded] = {}
         self._root = str(root.resolve())
         self._lock = threading.RLock()
         self._failed: dict[str, BaseException] = {}
         self._kept: OrderedDict[str, Handler] = OrderedDict()
-        self._finder = SourceFinder(owns=self.owns, run=self._run)
+        self._renewal: Renewal | None = None
+        self._finder = SourceFinder(owns=self.owns, former=self._former, run=self._run)
 
     @contextmanager
     def watched(self) -> Iterator[Modules]:
@@ -99,21 +87,36 @@ class Modules:
 
     def owns(self, name: str, path: str) -> bool:
         """Whether a module is the project's own; the engine's are not, also in a checkout of it."""
-        if name.partition(".")[0] == "engine" or not path.startswith(self._root + os.sep):
+        if not path.startswith(self._root + os.sep) or not path.endswith(".py"):
+            return False
+        if name.partition(".")[0] in ("engine", "__main__"):
             return False
         parts = path[len(self._root) + 1 :].split(os.sep)
         return not any(part.startswith(".") or part in FOREIGN for part in parts)
 
+    def _former(self, name: str) -> ModuleType | None:
+        """For a thread beside a renewal, the module that there was before.
+
+        Also once it has ended: the thread may have looked for the module while that was not there.
+        """
+        return None if self._renewal is None or self._is_renewing() else self._renewal.former.get(name)
+
     def _run(self, name: str, loader: SourceLoader) -> CodeType:
-        """Compile a module and note what it says; where it has failed since a renewal began, fail alike."""
-        if name in self._failed:
+        """Compile a module and note what it says; where this renewal has found it to fail, fail alike."""
+        if name in self._failed and self._is_renewing():
             raise self._failed[name]
         data = loader.get_data(loader.path)
         tree = ast.parse(data, filename=loader.path)
-        code: CodeType = loader.source_to_code(tree, loader.path)
         imports = imports_of(tree, name, is_package=loader.is_package(name))
-        self._loaded[name] = Loaded(name, loader.path, digest_of(data), imports)
+        # Else a traceback would show lines of the text before.
+        linecache.checkcache(loader.path)
+        loader.note = Loaded(name, loader.path, digest_of(data), imports)
+        code: CodeType = loader.source_to_code(tree, loader.path)
         return code
+
+    def _is_renewing(self) -> bool:
+        """Whether this thread is the one that loads modules anew."""
+        return self._renewal is not None and self._renewal.thread == threading.get_ident()
 
     def link(self, path: str) -> Handler:
         """Import the function that an import path names; where the code lacks it now, the last there was.
@@ -133,10 +136,43 @@ class Modules:
             self.keep({path: handler})
             return handler
 
+    def link_new(self, path: str) -> Handler:
+        """Import the function that an import path names, by way of nothing that has failed in this renewal.
+
+        Raises:
+            HandlerError: As `compile.link`.
+        """
+        return link(path, load=self._load)
+
+    def _load(self, name: str) -> ModuleType:
+        if name in self._failed:
+            raise self._failed[name]
+        module = importlib.import_module(name)
+        if self._failed:
+            self._refuse_broken(name)
+        return module
+
+    def _refuse_broken(self, name: str) -> None:
+        """Fail a module that imports a broken one, through whatever others."""
+        notes = {it.name: it for it in self.notes()}
+        waiting, seen = [name], {name}
+        while waiting:
+            at = waiting.pop()
+            if self._broken_among({at}):
+                raise self._failed[at]
+            more = {*(notes[at].imports if at in notes else ()), *packages_of(at)} - seen
+            seen |= more
+            waiting += more
+
     def notes(self) -> list[Loaded]:
-        """What was run of the modules that are there."""
-        # A copy first, since a handler may import a module while this is looked at.
-        return [it for it in list(self._loaded.values()) if it.name in sys.modules]
+        """What was run as the modules that are there. One that is being run belongs to who runs it."""
+        found = []
+        for name, module in list(sys.modules.items()):
+            spec, path = getattr(module, "__spec__", None), getattr(module, "__file__", None)
+            if isinstance(path, str) and self.owns(name, path) and not getattr(spec, "_initializing", False):
+                # No note, where the file was gone when this finder was asked, and back for the next one.
+                found.append(note_of(module) or Loaded(name, path, b"", frozenset()))
+        return found
 
     def stale(self, digests: Callable[[str], bytes | None]) -> frozenset[str]:
         """The names of the modules that are no longer what the files say.
@@ -151,7 +187,7 @@ class Modules:
             more = {
                 name
                 for name, it in loaded.items()
-                if name not in stale and not stale.isdisjoint({*it.imports, *_packages_of(name)})
+                if name not in stale and not stale.isdisjoint({*it.imports, *packages_of(name)})
             }
             if not more:
                 return frozenset(stale)
@@ -164,16 +200,20 @@ class Modules:
         What cannot be imported is left out: who needs it is told when it imports it.
         """
         with self._lock:
-            renewal = Renewal(self._loaded)
-            self._loaded = dict(self._loaded)
+            renewal = self._renewal = Renewal([it.name for it in self.notes()], self._renewal)
             self._failed = {}
             try:
-                self._load_anew(list(stale))
+                self._load_anew(list(stale), renewal)
                 yield renewal
             finally:
-                if not renewal.is_kept:
-                    self._loaded = renewal.put_back(self._loaded)
+                if renewal.is_kept:
+                    self._drop(self._failed)
+                    for name in self._failed:
+                        renewal.former.pop(name, None)
+                else:
+                    renewal.put_back([it.name for it in self.notes()])
                 self._failed = {}
+                renewal.thread = 0
 
     def keep(self, handlers: Mapping[str, Handler]) -> None:
         """Keep functions by import path, in case later code lacks them; the last 1,000 of them."""
@@ -184,92 +224,61 @@ class Modules:
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
 
-    def _load_anew(self, stale: Sequence[str]) -> None:
-        needs = {name: self._needs(name, stale) for name in stale}
+    def _load_anew(self, stale: Sequence[str], renewal: Renewal) -> None:
+        notes = {it.name: it for it in self.notes()}
+        needs = {name: _needs(name, notes.get(name), stale) for name in stale}
         order, is_circular = _in_order(needs)
-        for name in stale:
-            sys.modules.pop(name, None)
-            self._loaded.pop(name, None)
-            if is_circular:
-                _unbind(name)
+        if is_circular:
+            self._drop(stale)
         importlib.invalidate_caches()
         for name in order:
+            broken = self._broken_among(needs[name])
+            if broken:
+                self._failed[name] = self._failed[min(broken)]
+                continue
+            # Not where it is new already, as in a circle.
+            if sys.modules.get(name) is renewal.modules.get(name):
+                sys.modules.pop(name, None)
             try:
                 importlib.import_module(name)
             except (Exception, SystemExit) as error:
-                self._fail(name, error)
-        self._fail_dependents(needs)
+                self._failed.setdefault(name, error)
+                if _is_gone(name, error):
+                    self._drop([name])
+                else:
+                    renewal.put_back_one(name)
+        if is_circular:
+            self._fail_dependents(needs, renewal)
 
-    def _needs(self, name: str, stale: Sequence[str]) -> set[str]:
-        """Those stale modules that a module's file says it imports, and its packages."""
-        imports = self._loaded[name].imports if name in self._loaded else frozenset[str]()
-        with suppress(OSError, SyntaxError, ValueError, RecursionError, MemoryError, KeyError):
-            path = self._loaded[name].path
-            tree = ast.parse(Path(path).read_bytes())
-            imports = imports_of(tree, name, is_package=os.path.basename(path) == "__init__.py")
-        return ({*imports, *_packages_of(name)} & {*stale}) - {name}
-
-    def _fail(self, name: str, error: BaseException) -> None:
-        self._failed.setdefault(name, error)
-        sys.modules.pop(name, None)
-        self._loaded.pop(name, None)
-        _unbind(name)
-
-    def _fail_dependents(self, needs: Mapping[str, AbstractSet[str]]) -> None:
-        """Fail those as well that import a broken module, if only once one of their functions is called.
-
-        A module that is not there any more is none that is broken.
-        """
-        while True:
-            broken = {name for name, error in self._failed.items() if not _is_gone(name, error)}
-            more = {name: broken & needs[name] for name in needs.keys() - self._failed.keys()}
-            if not any(more.values()):
-                return
-            for name, imported in more.items():
-                if imported:
-                    self._fail(name, self._failed[min(imported)])
-
-
-class Renewal:
-    """What was loaded before, until it is known whether the new is kept.
-
-    Attributes:
-        is_kept: Whether the new modules stay.
-    """
-
-    def __init__(self, before: Mapping[str, Loaded]) -> None:
-        """Remember the modules of these names."""
-        self.is_kept = False
-        self._before = dict(before)
-        packages = {package for name in before for package in _packages_of(name)}
-        self._modules = {name: sys.modules[name] for name in {*before, *packages} if name in sys.modules}
-        self._attributes = {name: dict(vars(self._modules[name])) for name in packages & self._modules.keys()}
-
-    def put_back(self, loaded: Mapping[str, Loaded]) -> dict[str, Loaded]:
-        """Put the modules back that were there before, and take away those that have come since.
-
-        Args:
-            loaded: What is loaded now.
-
-        Returns:
-            What is loaded then.
-        """
-        for name in loaded.keys() - self._modules.keys():
+    def _drop(self, names: Iterable[str]) -> None:
+        for name in names:
             sys.modules.pop(name, None)
-        sys.modules.update(self._modules)
-        for name in loaded.keys() | self._modules.keys():
-            self._bind_again(name)
-        return self._before
+            unbind(name)
 
-    def _bind_again(self, name: str) -> None:
-        """Let a package have again what it had under the name of a module in it: perhaps not the module."""
-        package, _, last = name.rpartition(".")
-        if package in self._attributes:
-            attributes, before = vars(self._modules[package]), self._attributes[package]
-            if last in before:
-                attributes[last] = before[last]
-            else:
-                attributes.pop(last, None)
+    def _broken_among(self, names: AbstractSet[str]) -> set[str]:
+        """Those that have failed. A module that is not there any more is none that is broken."""
+        return {name for name in names & self._failed.keys() if not _is_gone(name, self._failed[name])}
+
+    def _fail_dependents(self, needs: Mapping[str, AbstractSet[str]], renewal: Renewal) -> None:
+        """Fail those as well that need one which failed after them, as in a circle."""
+        while True:
+            broken = {name: self._broken_among(needs[name]) for name in needs.keys() - self._failed.keys()}
+            if not any(broken.values()):
+                return
+            for name, imported in broken.items():
+                if imported:
+                    self._failed[name] = self._failed[min(imported)]
+                    renewal.put_back_one(name)
+
+
+def _needs(name: str, note: Loaded | None, stale: Sequence[str]) -> set[str]:
+    """Those stale modules that a module's file says it imports now, and its packages."""
+    imports = note.imports if note else frozenset[str]()
+    with suppress(OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        if note is not None:
+            tree = ast.parse(Path(note.path).read_bytes())
+            imports = imports_of(tree, name, is_package=os.path.basename(note.path) == "__init__.py")
+    return ({*imports, *packages_of(name)} & {*stale}) - {name}
 
 
 def _in_order(needs: Mapping[str, AbstractSet[str]]) -> tuple[list[str], bool]:
@@ -284,14 +293,9 @@ def _is_gone(name: str, error: BaseException) -> bool:
     return isinstance(error, ModuleNotFoundError) and error.name == name
 
 
-def _packages_of(name: str) -> list[str]:
-    parts = name.split(".")
-    return [".".join(parts[:count]) for count in range(1, len(parts))]
-
-
 def _folders(loaded: Mapping[str, Loaded]) -> Iterator[str]:
     """The packages of loaded modules that are mere folders."""
-    packages = {package for name in loaded for package in _packages_of(name)}
+    packages = {package for name in loaded for package in packages_of(name)}
     for name in packages - loaded.keys():
         if name in sys.modules and getattr(sys.modules[name], "__path__", None):
             yield name
@@ -300,9 +304,3 @@ def _folders(loaded: Mapping[str, Loaded]) -> Iterator[str]:
 def _init_of(package: str) -> str:
     """The file that would make a folder a package with a text of its own."""
     return os.path.join(next(iter(sys.modules[package].__path__), ""), "__init__.py")
-
-
-def _unbind(name: str) -> None:
-    package, _, last = name.rpartition(".")
-    if package in sys.modules:
-        vars(sys.modules[package]).pop(last, None)

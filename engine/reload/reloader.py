@@ -9,7 +9,8 @@ Theory of operation:
    wrong with any of them the plans go to the store and then into this process, in one assignment;
    else the modules are put back, and what was in force stays in force.
 3. A file may be looked at while it is being written. So what is wrong is told only once nothing has
-   moved for a while, and what turns out to be right in time is not mentioned. And it is read more than
+   moved for a while, a flow is gone only once it has been for a while, and what turns out to be right
+   in time is not mentioned. And it is read more than
    once: where it was written between a look and the end of what followed, that look does not count.
 4. A save is an act of somebody who wants it in force: it takes the pointer also where its version is
    an old one, as when an edit is undone. The start of a process is not, on a store that is shared.
@@ -98,11 +99,12 @@ class Reloader:
         self._start_mode = start_mode
         self._seen: _Seen | None = None
         self._served_flows: Mapping[str, bytes | None] = {}
-        self._settings = files.settings()
+        self._settings = self._settings_told = files.settings()
         self._told: Counter[tuple[str, str, str]] = Counter()
         self._doubted: Built | None = None
         self._doubted_since_ms = self._moved_at_ms = self._looked_at_ms = 0.0
         self._delayed: AbstractSet[str] = frozenset()
+        self._gone_since_ms: float | None = None
 
     def look(self, *, is_hint: bool) -> Outcome | None:
         """Look at the files if it is time to, and do what follows; answers what there is to tell.
@@ -111,15 +113,17 @@ class Reloader:
             is_hint: Whether something may have been saved since the last look.
         """
         now = monotonic_ms()
-        if is_hint or now - self._looked_at_ms >= _LOOK_EVERY_MS:
+        if is_hint or now - self._looked_at_ms >= _LOOK_EVERY_MS or self._gone_since_ms is not None:
             self._looked_at_ms = now
             seen = self._look()
             if seen != self._seen:
                 self._seen, self._moved_at_ms = seen, now
                 return self._try(seen)
-            if self._files.settings() != self._settings:
-                self._settings = self._files.settings()
-                return SettingsChanged()
+            settings = self._files.settings()
+            if settings != self._settings_told:
+                self._settings_told = settings
+                # Put back as they were read, they hold.
+                return SettingsChanged() if settings != self._settings else None
         if self._doubted is not None and self._is_settled(now):
             return self._reject(self._doubted)
         return None
@@ -146,6 +150,9 @@ class Reloader:
                 self._seen = self._unless_written(seen)
                 return None
             changes = compare(before, built.plans)
+            if self._may_come_back(changes):
+                self._seen = None
+                return None
             try:
                 deployed = self._deploy(built, changes)
             except StoreError as error:
@@ -168,6 +175,18 @@ class Reloader:
         self.built, self.standing, self._doubted, self._delayed = built, None, None, frozenset()
         self._served_flows = seen.flows
         return None if is_same else updated
+
+    def _may_come_back(self, changes: Changes) -> bool:
+        """Whether flows are gone, and not for long: some programs delete a file before they write it."""
+        now = monotonic_ms()
+        if not changes.removed:
+            self._gone_since_ms = None
+        elif self._gone_since_ms is None:
+            self._gone_since_ms = now
+        is_new = self._gone_since_ms is not None and now - self._gone_since_ms < _QUIET_MS
+        if not is_new:
+            self._gone_since_ms = None
+        return is_new
 
     def _unless_written(self, seen: _Seen) -> _Seen | None:
         """What was seen; None where a flow file was written since: another text of it may have been built."""

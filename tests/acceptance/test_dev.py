@@ -89,7 +89,7 @@ def test_what_is_broken_at_the_start_is_told_and_served_once_it_is_mended(studio
     good = (studio.root / "flows/shop.yaml").read_text()
     studio.write("flows/shop.yaml", BROKEN)
     dev = studio.begin_dev()
-    assert dev.hears("not in force")[-1].endswith("nothing is served until it is mended")
+    assert dev.hears("not in force")[-1].endswith("nothing new is served until it is mended")
     assert dev.hears("-->")[1].startswith("error[")
     assert studio.in_force("shop") is None
 

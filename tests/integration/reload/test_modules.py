@@ -201,9 +201,9 @@ def test_where_loading_fails_those_that_need_it_fail_the_same_way_and_it_ran_onc
     )
     with code.modules.renewing(code.stale()):
         with pytest.raises(HandlerError, match="no such price"):
-            code.modules.link("handlers.high:f")
+            code.modules.link_new("handlers.high:f")
         with pytest.raises(HandlerError, match="no such price"):
-            code.modules.link("handlers.low:f")
+            code.modules.link_new("handlers.low:f")
 
     assert marks.read_text() == "x"
     assert module("handlers").low.X == 1
@@ -218,7 +218,7 @@ def test_a_module_that_imports_a_broken_one_inside_of_a_function_is_broken_too(c
 
     code.write("handlers/low.py", f"{back}X = 1 / 0")
     with code.modules.renewing(code.stale()), pytest.raises(HandlerError, match=r"division .*low\.py"):
-        link("handlers.high:f")
+        code.modules.link_new("handlers.high:f")
 
     assert link("handlers.high:f") is high
     assert high(None, None) == 1
@@ -261,9 +261,9 @@ def test_a_module_whose_file_is_gone_is_gone(code: Code) -> None:
     path.unlink()
     with code.modules.renewing(code.stale()):
         with pytest.raises(HandlerError, match=r"cannot import name 'old'|there is no module"):
-            code.modules.link("handlers.user:f")
+            code.modules.link_new("handlers.user:f")
         with pytest.raises(HandlerError, match=r"there is no module `handlers\.old`"):
-            code.modules.link("handlers.old:f")
+            code.modules.link_new("handlers.old:f")
 
     assert module("handlers.user").old.X == 1
 
@@ -369,3 +369,56 @@ def test_what_a_package_calls_like_its_module_is_put_back_too(code: Code) -> Non
 
     assert module("handlers").order is function
     assert module("handlers").extra == 1
+
+
+def test_a_module_that_came_past_the_finder_is_stale(code: Code) -> None:
+    path = code.write("handlers/order.py", "X = 1")
+    before = sys.meta_path[0]
+    sys.meta_path.remove(before)
+    try:
+        module("handlers.order")
+    finally:
+        sys.meta_path.insert(0, before)
+
+    assert [it.path for it in code.modules.notes()] == [str(path)]
+    assert code.renew() == {"handlers.order"}
+    assert code.stale() == set()
+
+
+def test_handlers_that_import_in_a_function_meanwhile_get_whole_modules(code: Code) -> None:
+    code.write("handlers/low.py", "X = 1")
+    code.write(
+        "handlers/high.py",
+        "def x():\n    from handlers import low\n    import handlers.low\n    return low.X",
+    )
+    load("handlers.low", "handlers.high")
+    old = module("handlers.high")
+    is_over, found, faults = threading.Event(), set(), []
+
+    def go_on() -> None:
+        while not is_over.wait(0.002):
+            try:
+                found.add(old.x())
+            except Exception as error:
+                faults.append(error)
+
+    threads = [threading.Thread(target=go_on) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    broken = (
+        "X = (",
+        "X = 1 / 0",
+        "import time\ntime.sleep(0.01)\nraise ValueError",
+        "from handlers import none",
+    )
+    for number in range(40):
+        code.write("handlers/low.py", broken[number % 4])
+        code.renew(keep=False)
+        code.write("handlers/low.py", f"X = {number}")
+        code.renew()
+    is_over.set()
+    for thread in threads:
+        thread.join()
+
+    assert not faults
+    assert found <= {1, *range(40)}

@@ -34,7 +34,7 @@ class Desk:
         self.handlers: Mapping[str, Any] = {}
         code.write("flows/order.yaml", FLOW + PACK)
         code.write("handlers/order.py", HANDLERS)
-        self.build = Builder([code.root / "flows"], root=code.root, import_handlers=True).build
+        self.build = Builder([code.root / "flows"], root=code.root, link_handler=code.modules.link_new).build
         self._meanwhile: list[tuple[Path, str, str]] = []
         self.reloader = Reloader(
             store,
@@ -193,10 +193,23 @@ def test_a_removed_flow_is_served_no_more(served: Desk, code: Code) -> None:
     served.updated()
 
     (code.root / "flows/mail.yaml").unlink()
-    outcome = served.updated()
+    assert served.look() is None
+    outcome = served.wait()
 
+    assert isinstance(outcome, Updated)
     assert [change.flow for change in outcome.changes.removed] == ["mail"]
     assert served.swaps[-1].keys() == {"order"}
+
+
+def test_a_flow_that_is_gone_for_a_moment_is_only_altered(served: Desk, code: Code) -> None:
+    code.write("flows/mail.yaml", MAIL)
+    served.updated()
+    (code.root / "flows/mail.yaml").unlink()
+    assert served.look() is None
+
+    code.write("flows/mail.yaml", MAIL.replace("send:", "post:"))
+
+    assert [change.flow for change in served.updated().changes.altered] == ["mail"]
 
 
 @pytest.mark.parametrize(
@@ -366,6 +379,9 @@ def test_changed_settings_are_told_once(served: Desk, code: Code) -> None:
     code.write("flowengine.toml", "[worker]\nthreads = 2\n")
 
     assert served.look() == SettingsChanged()
+    assert served.look() is None
+
+    (code.root / "flowengine.toml").unlink()
     assert served.look() is None
 
 

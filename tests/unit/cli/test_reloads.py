@@ -117,7 +117,7 @@ def test_where_nothing_is_in_force_yet_it_says_so() -> None:
 
     told = lines(Rejected(built(new), (new,), 0, is_serving=False))
 
-    assert told[0].endswith("; nothing is served until it is mended")
+    assert told[0].endswith("; nothing new is served until it is mended")
 
 
 def test_of_very_many_flows_some_have_a_line() -> None:

@@ -218,7 +218,7 @@ def test_what_is_built_again_is_what_a_first_build_gives(tmp_path, monkeypatch):
         {"flows/b.yaml": None, "handlers/h.py": "def a(job, ctx): ...\n"},
         {"flows/a.yaml": None, "flows/c.toml": 'flow = "c"\n'},
     ]
-    builder = Builder([tmp_path / "flows"], root=tmp_path, import_handlers=False)
+    builder = Builder([tmp_path / "flows"], root=tmp_path, link_handler=None)
     for state in states:
         for name, text in state.items():
             path = tmp_path / name
@@ -249,7 +249,7 @@ def test_a_file_and_a_module_that_stay_as_they_are_are_parsed_once(tmp_path, mon
     parsed: list[str] = []
     for where, what in (("engine.declare.read_yaml.read_yaml", "flow"), ("ast.parse", "module")):
         monkeypatch.setattr(where, noting(pkgutil.resolve_name(where), what, parsed))
-    builder = Builder([tmp_path / "flows"], root=tmp_path, import_handlers=False)
+    builder = Builder([tmp_path / "flows"], root=tmp_path, link_handler=None)
     builder.build()
     assert sorted(parsed) == ["flow", "flow", "module", "module"]
 
