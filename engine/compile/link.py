@@ -49,7 +49,10 @@ def link(path: str, *, load: Callable[[str], ModuleType] = importlib.import_modu
     try:
         _keep_own(module_name.partition(".")[0])
         module = load(module_name)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    # A module may raise anything.
+    except BaseException as error:
         raise HandlerError(_failure(path, module_name, error)) from error
     handler = getattr(module, name, None)
     if handler is None:

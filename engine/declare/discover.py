@@ -75,7 +75,7 @@ def discover(
         The files that are there, in order, and what is wrong with the paths
         themselves; what is wrong inside of a file is in its reading.
     """
-    files: dict[Path, FlowFile] = {}
+    files: dict[str, FlowFile] = {}
     diagnostics: list[Diagnostic] = []
     for path in paths:
         # os.path's: pathlib's raises for a name that is too long, which reading it will tell.
@@ -83,7 +83,8 @@ def discover(
         if not found:
             diagnostics.append(_empty_folder(path))
         for file in found:
-            key = file.resolve()
+            # os.path's: pathlib's raises where a link leads to itself, which reading it will tell.
+            key = os.path.realpath(file)
             if key in files:
                 continue
             read = _read(file, known.get(file))
@@ -97,7 +98,11 @@ def discover(
 def display_name(path: Path) -> str:
     """The name of a file in spans: relative to the current directory if it is below it, else absolute."""
     absolute = Path(os.path.abspath(path))
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:
+        # A handler may have left the process in a folder that is gone.
+        return str(absolute)
     return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(absolute)
 
 

@@ -28,12 +28,13 @@ _MOST_FOLDERS: Final = 2_000
 
 
 class Status(NamedTuple):
-    """What tells that a file may have changed."""
+    """What tells that a file may have changed: the last of it no program can set."""
 
     device: int
     inode: int
     size: int
     changed_ns: int
+    touched_ns: int
 
 
 class Files:
@@ -58,7 +59,7 @@ class Files:
                 # Reading from a pipe would wait for a writer.
                 return None
             status, known = _status(found), self._known.get(path)
-            if known is not None and known[0] == status and now_ms() - status.changed_ns / 1e6 > _YOUNG_MS:
+            if known is not None and known[0] == status and now_ms() - status.touched_ns / 1e6 > _YOUNG_MS:
                 return known[1]
             data = Path(path).read_bytes()
         except OSError:
@@ -106,7 +107,7 @@ class Files:
 
 
 def _status(found: os.stat_result) -> Status:
-    return Status(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+    return Status(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def _status_of(path: str) -> Status | None:

@@ -241,7 +241,10 @@ class Modules:
                 sys.modules.pop(name, None)
             try:
                 importlib.import_module(name)
-            except (Exception, SystemExit) as error:
+            except KeyboardInterrupt:
+                raise
+            # A module may raise anything.
+            except BaseException as error:
                 self._failed.setdefault(name, error)
                 if _is_gone(name, error):
                     self._drop([name])
@@ -275,7 +278,7 @@ def _needs(name: str, note: Loaded | None, stale: Sequence[str]) -> set[str]:
     """Those stale modules that a module's file says it imports now, and its packages."""
     imports = note.imports if note else frozenset[str]()
     with suppress(OSError, SyntaxError, ValueError, RecursionError, MemoryError):
-        if note is not None:
+        if note is not None and os.path.isfile(note.path):
             tree = ast.parse(Path(note.path).read_bytes())
             imports = imports_of(tree, name, is_package=os.path.basename(note.path) == "__init__.py")
     return ({*imports, *packages_of(name)} & {*stale}) - {name}

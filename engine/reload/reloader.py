@@ -199,7 +199,9 @@ class Reloader:
 
     def _deploy(self, built: Built, changes: Changes) -> list[tuple[Plan, Deployed]]:
         """Put what has changed in force in the store."""
-        mode = self._start_mode if self.built is None else "deploy"
+        # What mends a project that was broken at the start is a save.
+        is_start = self.built is None and self.standing is None
+        mode = self._start_mode if is_start else "deploy"
         # A call whose answer was lost may have moved a pointer, also if its edit has been undone since.
         changed = self._delayed | _flows_of(changes)
         return [

@@ -44,9 +44,11 @@ def changes(
     while not is_over():
         watched = folders()
         try:
-            for is_hint in _bursts(watched):
+            for number, paths in enumerate(_bursts(watched)):
+                is_hint = number == 0 or any(_matters(path) for path in paths)
                 yield is_hint
-                if is_over() or (is_hint and folders() != watched):
+                # A folder that went and came back is watched no more, although it has its name again.
+                if is_over() or not watched.isdisjoint(paths) or (is_hint and folders() != watched):
                     break
         except FileNotFoundError:
             # A folder went away between the look and the watch.
@@ -58,7 +60,11 @@ def changes(
                 yield True
 
 
-def _bursts(folders: frozenset[str]) -> Iterator[bool]:
+def _bursts(folders: frozenset[str]) -> Iterator[list[str]]:
+    """The paths of what has changed; none where only time has gone by.
+
+    Nothing is filtered by watchfiles, which tells no ticks while a program writes what does not matter.
+    """
     watching = watchfiles.watch(
         *folders,
         watch_filter=None,
@@ -69,9 +75,8 @@ def _bursts(folders: frozenset[str]) -> Iterator[bool]:
         recursive=False,
         ignore_permission_denied=True,
     )
-    for number, found in enumerate(watching):
-        # Not filtered by watchfiles, which tells no ticks while a program writes what does not matter.
-        yield number == 0 or any(_matters(path) for _, path in found)
+    for found in watching:
+        yield [path for _, path in found]
 
 
 def _matters(path: str) -> bool:

@@ -43,6 +43,19 @@ def test_two_saves_of_one_size_and_time_are_told_apart_while_they_are_young(tmp_
     assert looked.digest(str(path)) != before
 
 
+def test_a_save_that_keeps_size_and_an_old_time_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_text("X = 1")
+    os.utime(path, (1, 1))
+    looked = files(tmp_path)
+    before = looked.digest(str(path))
+
+    path.write_text("X = 2")
+    os.utime(path, (1, 1))
+
+    assert looked.digest(str(path)) != before
+
+
 def test_an_old_file_is_not_read_again(tmp_path: Path) -> None:
     path = tmp_path / "a.py"
     path.write_text("X = 1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import py_compile
 import sys
 import threading
@@ -237,6 +238,27 @@ def test_a_module_that_imports_inside_of_a_function_one_that_is_gone_is_not_brok
 
     assert code.renew() == {"handlers.low", "handlers.high"}
     assert module("handlers.high").X == 0
+
+
+@pytest.mark.parametrize("kind", ["GeneratorExit", "SystemExit", "BaseException", "asyncio.CancelledError"])
+def test_whatever_a_module_raises_it_is_broken(code: Code, kind: str) -> None:
+    code.write("a.py", "def f(job, ctx):\n    return 1")
+    module("a")
+
+    code.write("a.py", f"import asyncio\nraise {kind}('no')")
+    with code.modules.renewing(code.stale()), pytest.raises(HandlerError, match=kind.rpartition(".")[2]):
+        code.modules.link_new("a:f")
+
+    assert module("a").f(None, None) == 1
+
+
+def test_a_module_that_is_a_pipe_now_is_not_waited_for(code: Code) -> None:
+    path = code.write("a.py", "X = 1")
+    module("a")
+    path.unlink()
+    os.mkfifo(path)
+
+    assert code.renew(keep=False) == {"a"}
 
 
 def test_a_broken_module_that_nobody_needs_any_more_is_no_hindrance(code: Code) -> None:

@@ -108,6 +108,25 @@ def test_the_folder_of_the_flows_may_go_and_come_back(listener: Listener, projec
     listener.hears(lambda: (project / "flows/a.yaml").write_text("one"))
 
 
+@pytest.mark.parametrize("is_the_same", [True, False])
+def test_a_folder_that_goes_and_comes_back_at_once_is_watched_on(
+    listener: Listener, project: Path, is_the_same: bool
+) -> None:
+    def swap() -> None:
+        (project / "flows").rename(project / "aside")
+        if is_the_same:
+            (project / "aside").rename(project / "flows")
+        else:
+            (project / "flows").mkdir()
+
+    listener.hears(swap)
+    listener.quiet()
+
+    listener.hears(lambda: (project / "flows/a.yaml").write_text("one"))
+    listener.quiet()
+    listener.hears(lambda: (project / "flows/a.yaml").write_text("two"))
+
+
 def test_what_does_not_matter_is_no_hint(listener: Listener, project: Path) -> None:
     listener.quiet()
     before = listener.hints

@@ -72,6 +72,20 @@ def test_a_file_that_cannot_be_read_is_told(project):
     assert told(discover([project / name])[1]) == [f"FE001 1:1 `{name}` cannot be read: File name too long"]
 
 
+def test_a_file_has_a_name_where_the_working_folder_is_gone(project, tmp_path_factory):
+    write(project / "a.yaml")
+    gone = tmp_path_factory.mktemp("gone")
+    os.chdir(gone)
+    gone.rmdir()
+    assert display_name(project / "a.yaml") == str(project / "a.yaml")
+
+
+def test_a_link_that_leads_to_itself_is_told(project):
+    (project / "loop.yaml").symlink_to("loop.yaml")
+    [found] = told(discover([project / "loop.yaml"])[1])
+    assert found.startswith("FE001 1:1 `loop.yaml` cannot be read: Too many levels")
+
+
 def test_a_pipe_is_not_waited_for(project):
     os.mkfifo(project / "pipe.yaml")
     assert told(discover([project / "pipe.yaml"])[1]) == [
