@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import select
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Final
 
 import click
@@ -30,6 +33,9 @@ from .project import Project, declaration_paths, open_project, redis_option
 from .reloads import outcome_lines
 from .serving import die, flow_table, how_to_stop, stop_in_order, who_works
 from .streams import prints_optional
+
+#: Seconds after which it is said that what was saved is still being loaded.
+_SLOW_S: Final = 2.0
 
 #: What a worker serves before the files have been looked at.
 _NOTHING: Final = Built(plans=(), handlers={}, diagnostics=(), sources={}, files={})
@@ -97,7 +103,8 @@ class _Desk:
     def look(self, *, is_hint: bool) -> None:
         """Look for changes, tell what became of them, and answer Enter."""
         is_first = self._reloader.built is None
-        outcome = self._reloader.look(is_hint=is_hint)
+        with _told_if_slow() if is_hint else nullcontext():
+            outcome = self._reloader.look(is_hint=is_hint)
         if is_first and isinstance(outcome, Updated):
             self._introduce(outcome)
         elif outcome is not None:
@@ -140,6 +147,20 @@ class _Desk:
         elif built is not None:
             for line in flow_table(built, {}):
                 say(line)
+
+
+@contextmanager
+def _told_if_slow() -> Iterator[None]:
+    """Say so where what was saved takes long to load: until it has, nothing else is looked at."""
+    timer = threading.Timer(
+        _SLOW_S, say, ["still loading what was saved; what was in force stays so meanwhile"]
+    )
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _say_blind(reason: str) -> None:

@@ -166,3 +166,15 @@ def test_what_a_broken_file_holds_up_comes_into_force_with_its_mending(studio, d
 
     dev.hears("mended: mail ")
     assert studio.in_force("mail") == studio.version("mail") != before
+
+
+def test_a_module_that_takes_long_to_import_is_waited_for_and_that_is_told(studio, dev):
+    gate = studio.root / "loaded"
+    wait = f"\nimport pathlib, time\nwhile not pathlib.Path({str(gate)!r}).exists():\n    time.sleep(0.01)\n"
+    studio.write("handlers/shop.py", HANDLERS.replace("shipped", "sent") + wait)
+    dev.hears("still loading what was saved")
+    assert studio.result("shop", {"n": 2}) == {"shipped": 2}
+
+    gate.touch()
+    dev.hears("loaded handlers.shop anew")
+    assert studio.result("shop", {"n": 2}) == {"sent": 2}
