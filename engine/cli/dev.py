@@ -152,9 +152,8 @@ class _Desk:
 @contextmanager
 def _told_if_slow() -> Iterator[None]:
     """Say so where what was saved takes long to load: until it has, nothing else is looked at."""
-    timer = threading.Timer(
-        _SLOW_S, say, ["still loading what was saved; what was in force stays so meanwhile"]
-    )
+    words = "still loading what was saved; what was in force stays so meanwhile (Ctrl-C twice leaves)"
+    timer = threading.Timer(_SLOW_S, say, [words])
     timer.daemon = True
     timer.start()
     try:

@@ -109,9 +109,17 @@ def _failure(path: str, module_name: str, error: BaseException) -> str:
     ):
         return f"handler `{path}`: there is no module `{error.name}`"
     where = _last_user_line(error)
-    told = error.msg if isinstance(error, SyntaxError) else str(error).partition("\n")[0]
+    told = error.msg if isinstance(error, SyntaxError) else _words_of(error)
     what = f"{type(error).__name__}: {told}" if told else type(error).__name__
     return f"handler `{path}`: importing `{module_name}` raised {what}{where}"
+
+
+def _words_of(error: BaseException) -> str:
+    try:
+        return str(error).partition("\n")[0]
+    # An exception of the user's may fail to say what it is.
+    except Exception:
+        return ""
 
 
 def _last_user_line(error: BaseException) -> str:

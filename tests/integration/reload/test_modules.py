@@ -252,6 +252,13 @@ def test_whatever_a_module_raises_it_is_broken(code: Code, kind: str) -> None:
     assert module("a").f(None, None) == 1
 
 
+def test_an_exception_that_cannot_be_told_is_named(code: Code) -> None:
+    code.write("a.py", "class Mute(Exception):\n    def __str__(self):\n        raise ValueError\nraise Mute")
+
+    with pytest.raises(HandlerError, match="raised Mute"):
+        code.modules.link("a:f")
+
+
 def test_a_module_that_is_a_pipe_now_is_not_waited_for(code: Code) -> None:
     path = code.write("a.py", "X = 1")
     module("a")
